@@ -1,0 +1,219 @@
+"""The contact centre, as every vendor's answers are understood here.
+
+Frozen values only. A field that is None could not be told; an empty tuple means that there are none.
+All durations are seconds, all instants are seconds since the Unix epoch.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+ALL_QUEUES = "all"
+"""The `queue` of numbers that a vendor gives for the whole account, where it tells queues apart no further."""
+
+
+class Status(StrEnum):
+    """What an agent is doing: the closed set behind the `status` label."""
+
+    AVAILABLE = "available"
+    RINGING = "ringing"
+    ON_CONTACT = "on_contact"
+    WRAP_UP = "wrap_up"
+    BUSY = "busy"
+    AWAY = "away"
+    OFFLINE = "offline"
+    OTHER = "other"
+
+
+class Channel(StrEnum):
+    """How a contact reaches the centre: the closed set behind the `channel` label."""
+
+    VOICE = "voice"
+    CHAT = "chat"
+    MESSAGING = "messaging"
+    EMAIL = "email"
+    OTHER = "other"
+
+
+class Stay(Struct, frozen=True, gc=False):
+    """The time that an agent has spent in one status since the window began.
+
+    The stays of one agent never overlap: they are parts of the time logged in (and offline, where told).
+    """
+
+    status: Status
+    vendor_status: str
+    seconds: float | None = None
+    longest_seconds: float | None = None
+    entries: int | None = None
+
+
+class Agent(Struct, frozen=True):
+    """One agent: the present status, and the day so far."""
+
+    id: str
+    name: str | None = None
+    via: str | None = None
+    """The device the agent answers on, in the vendor's word."""
+    status: Status | None = None
+    vendor_status: str = ""
+    """The vendor's own word for the status; empty where it has none."""
+    since: float | None = None
+    """When the present status began, told by the vendor or seen by us; None where nobody can tell."""
+    stays: tuple[Stay, ...] = ()
+    logged_in_seconds: float | None = None
+    accepted: int | None = None
+    declined: int | None = None
+    missed: int | None = None
+    contact_seconds: float | None = None
+    talk_seconds: float | None = None
+    hold_seconds: float | None = None
+    wrap_up_seconds: float | None = None
+    holds: int | None = None
+    transfers_accepted: int | None = None
+    transfers_started: int | None = None
+    conferences_accepted: int | None = None
+    conferences_started: int | None = None
+
+
+class Queue(Struct, frozen=True):
+    """One queue (or the whole account) at this moment, in one channel."""
+
+    id: str
+    name: str | None = None
+    channel: Channel = Channel.VOICE
+    waiting: int | None = None
+    in_progress: int | None = None
+    longest_wait_seconds: float | None = None
+    average_wait_seconds: float | None = None
+    callbacks: Mapping[str, int] = {}
+    """Callback requests waiting, by where they were made."""
+    ai_agent_calls: int | None = None
+    agents: Mapping[Status, int] | None = None
+    """Agents that serve this queue, by status; a status that is absent has none."""
+
+
+class Measure(StrEnum):
+    """What a total counts or times. The families of the metrics give each its name, help and label."""
+
+    CALLS = "calls"
+    OUTCOMES = "outcomes"
+    CALLBACKS = "callbacks"
+    TEXTBACKS = "textbacks"
+    CONTACT_SECONDS = "contact_seconds"
+    HOLD_SECONDS = "hold_seconds"
+    WRAP_UP_SECONDS = "wrap_up_seconds"
+    AVERAGE_CONTACT_SECONDS = "average_contact_seconds"
+    AVERAGE_HOLD_SECONDS = "average_hold_seconds"
+    AVERAGE_WRAP_UP_SECONDS = "average_wrap_up_seconds"
+    AVERAGE_WAIT_SECONDS = "average_wait_seconds"
+    AVERAGE_CALLBACK_WAIT_SECONDS = "average_callback_wait_seconds"
+    AVERAGE_ANSWER_SECONDS = "average_answer_seconds"
+    LONGEST_WAIT_SECONDS = "longest_wait_seconds"
+    MOST_WAITING = "most_waiting"
+    TEAM_CALLS = "team_calls"
+    TEAM_HOLDS = "team_holds"
+    TEAM_TRANSFERS = "team_transfers"
+    TEAM_TALK_SECONDS = "team_talk_seconds"
+    TEAM_HOLD_SECONDS = "team_hold_seconds"
+    TEAM_WRAP_UP_SECONDS = "team_wrap_up_seconds"
+    MEAN_AGENT_CALLS = "mean_agent_calls"
+    MEAN_AGENT_HOLDS = "mean_agent_holds"
+    MEAN_AGENT_TRANSFERS = "mean_agent_transfers"
+    MEAN_AGENT_STATE_SECONDS = "mean_agent_state_seconds"
+    MEAN_TALK_SECONDS = "mean_talk_seconds"
+    MEAN_HOLD_SECONDS = "mean_hold_seconds"
+    MEAN_WRAP_UP_SECONDS = "mean_wrap_up_seconds"
+
+
+class Total(Struct, frozen=True, gc=False):
+    """One number about the window so far: of a queue, or of all agents together (queue is None)."""
+
+    measure: Measure
+    value: float
+    kind: str = ""
+    """Which of the measure's kinds (a direction, an outcome, a state); empty where it has none."""
+    queue: str | None = None
+
+
+class Histogram(Struct, frozen=True, gc=False):
+    """How often a value was at most each bound; the values above the last bound are in `count` alone."""
+
+    bounds: tuple[float, ...]
+    at_most: tuple[int, ...]
+    """Cumulative, one for each bound."""
+    count: int = 0
+    sum: float = 0.0
+
+    @classmethod
+    def empty(cls, *bounds: float) -> "Histogram":
+        """Return a histogram that has seen nothing yet."""
+        return cls(bounds, (0,) * len(bounds))
+
+    def with_value(self, value: float) -> "Histogram":
+        """Return this histogram with one more value in it."""
+        return Histogram(
+            self.bounds,
+            tuple(n + (value <= bound) for n, bound in zip(self.at_most, self.bounds, strict=True)),
+            self.count + 1,
+            self.sum + value,
+        )
+
+
+class Dropped(StrEnum):
+    """Why a row of an answer is not shown: the closed set behind `rows_dropped_total`."""
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    INCONSISTENT = "inconsistent"
+    OVER_CAP = "over_cap"
+
+
+class Snapshot(Struct, frozen=True):
+    """What one endpoint of one account said at one moment, whole."""
+
+    agents: tuple[Agent, ...] | None = None
+    queues: tuple[Queue, ...] | None = None
+    totals: tuple[Total, ...] | None = None
+    agents_online: int | None = None
+    """Agents logged in now, by the vendor's own count."""
+    agents_by_status: Mapping[Status, int] | None = None
+    """All agents by status, before any cap; None where no status was told."""
+    window_start: float | None = None
+    """Where "today" began for the account."""
+    dropped: Mapping[Dropped, int] = {}
+    """Rows that came and are not shown."""
+    drift: tuple[str, ...] = ()
+    """Paths of the fields that were not as documented, for example `agents_activity[].online_time`."""
+    unknown_statuses: frozenset[str] = frozenset()
+    """Status words that nobody has mapped yet; their agents count as `other`."""
+
+
+def count_by_status(agents: tuple[Agent, ...]) -> Mapping[Status, int] | None:
+    """Count agents by status, zeros included; None where there are agents and no status of any was told."""
+    known = [agent.status for agent in agents if agent.status is not None]
+    if agents and not known:
+        return None
+    return {status: known.count(status) for status in Status}
+
+
+def with_transitions(new: Snapshot, old: Snapshot | None, at: float) -> Snapshot:
+    """Date each status that the vendor does not date by the change that we saw ourselves.
+
+    An agent whose status differs from the last snapshot has been in it since `at`; one whose status stayed
+    keeps the date it had; one that we see for the first time has none.
+    """
+    if not new.agents or old is None or not old.agents:
+        return new
+    before = {agent.id: agent for agent in old.agents}
+    return replace(new, agents=tuple(_dated(agent, before.get(agent.id), at) for agent in new.agents))
+
+
+def _dated(agent: Agent, before: Agent | None, at: float) -> Agent:
+    if agent.since is not None or agent.status is None or before is None or before.status is None:
+        return agent
+    same = (agent.status, agent.vendor_status) == (before.status, before.vendor_status)
+    since = before.since if same else at
+    return agent if since is None else replace(agent, since=since)

@@ -1,0 +1,1 @@
+"""What vendors and transport both speak: requests, replies, secrets, auth schemes, payloads. Values, no I/O."""

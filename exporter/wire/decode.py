@@ -1,0 +1,199 @@
+"""Bytes to the structure that the vendor documents: a wrong field costs itself, a wrong row costs itself.
+
+The structures are msgspec Structs that read like the vendor's page. An answer that fits is decoded in one pass
+in C. Only one that does not is walked a second time, field by field, to save what is sound in it.
+"""
+
+import json
+import re
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, NoReturn, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from exporter.errors import Reason, Unreadable
+
+EXACT = 2**53
+"""Beyond this a float no longer holds every integer, so a larger number would not be what the vendor sent."""
+
+Count = Annotated[int, Meta(ge=0, le=EXACT)]
+"""A number of things: whole, not negative."""
+
+Seconds = Annotated[float, Meta(ge=0, le=float(EXACT))]
+"""A duration: finite, not negative."""
+
+_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_NO_NUMBER = frozenset({"", "--", "-", "N/A"})  # the vendors' words for "there is no number here"
+_FAULTS_NAMED = 20  # a thousand broken rows are told by their number, not by a thousand paths
+
+T = TypeVar("T")
+
+
+class Decoded(Struct, Generic[T], frozen=True):
+    """The value, and what had to be left out of it."""
+
+    value: T
+    drift: tuple[str, ...] = ()
+    """Paths of the fields that were not as documented, each path once."""
+    invalid_rows: int = 0
+    """Rows of lists that could not be saved, for want of their key."""
+
+
+def decode(body: bytes, shape: type[T]) -> Decoded[T]:
+    """Decode a JSON body into `shape`, dropping the fields and rows that do not fit it.
+
+    Raises:
+        Unreadable: the body is empty, is no JSON in UTF-8, or lacks a field without which it means nothing.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    if not body.strip():
+        raise Unreadable(Reason.EMPTY_BODY, "the answer is empty")
+    try:
+        return Decoded(_decoder(shape).decode(body))
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _salvage(_loads(body), shape)
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
+def _loads(body: bytes) -> object:
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_no_number)
+    except RecursionError:
+        raise Unreadable(Reason.DECODE, "the answer is nested too deeply") from None
+    except ValueError:
+        raise Unreadable(Reason.DECODE, "the answer is not JSON in UTF-8") from None
+
+
+def _no_number(_word: str) -> object:
+    """NaN and Infinity are no JSON: an object of no type fits no field, so that field alone is dropped."""
+    return object()
+
+
+class _Misfit(Exception):  # noqa: N818 - it is no error: it steers the walk, and never leaves this module
+    """A value that does not fit its place."""
+
+
+class _Walk:
+    """One pass over a document that did not fit, collecting what is dropped."""
+
+    def __init__(self) -> None:
+        self.drift: dict[str, None] = {}
+        self.invalid_rows = 0
+
+    def fit(self, value: object, shape: Any, path: str) -> Any:
+        """Return `value` as `shape`, without the parts that do not fit; raise _Misfit where nothing is left."""
+        if isinstance(shape, type) and issubclass(shape, Struct):
+            return self._struct(value, shape, path)
+        origin = get_origin(shape)
+        if origin in (list, tuple):
+            return self._rows(value, get_args(shape)[0], path)
+        if origin in (Union, UnionType):
+            return self._union(value, get_args(shape), path)
+        if origin is dict:
+            return self._mapping(value, get_args(shape)[1], path)
+        return _leaf(value, shape)
+
+    def note(self, path: str) -> None:
+        if len(self.drift) < _FAULTS_NAMED:
+            self.drift[path] = None
+
+    def _struct(self, value: object, shape: type[Struct], path: str) -> Struct:
+        if not isinstance(value, dict):
+            raise _Misfit
+        found: dict[str, Any] = {}
+        for field in _fields(shape):
+            if field.encode_name not in value:
+                continue
+            place = f"{path}.{field.encode_name}" if path else field.encode_name
+            try:
+                found[field.name] = self.fit(value[field.encode_name], field.type, place)
+            except _Misfit:
+                self.note(place)
+                if field.required:
+                    raise
+        if any(field.required and field.name not in found for field in _fields(shape)):
+            self.note(path or "(the whole answer)")
+            raise _Misfit
+        return shape(**found)
+
+    def _rows(self, value: object, shape: Any, path: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise _Misfit
+        rows = []
+        for item in value:
+            try:
+                rows.append(self.fit(item, shape, f"{path}[]"))
+            except _Misfit:
+                self.note(f"{path}[]")
+                self.invalid_rows += 1
+        return rows
+
+    def _mapping(self, value: object, shape: Any, path: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _Misfit
+        found = {}
+        for key, item in value.items():
+            try:
+                found[key] = self.fit(item, shape, f"{path}.*")
+            except _Misfit:
+                self.note(f"{path}.*")
+        return found
+
+    def _union(self, value: object, shapes: tuple[Any, ...], path: str) -> Any:
+        if value is None and NoneType in shapes:
+            return None
+        for shape in shapes:
+            if shape in (NoneType, UnsetType):
+                continue
+            try:
+                return self.fit(value, shape, path)
+            except _Misfit:
+                continue
+        if isinstance(value, str) and value.strip() in _NO_NUMBER:
+            return None if NoneType in shapes else UNSET
+        raise _Misfit
+
+
+@cache
+def _fields(shape: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(shape)
+
+
+def _leaf(value: object, shape: Any) -> Any:
+    bare = get_args(shape)[0] if get_origin(shape) is Annotated else shape
+    if bare in (int, float) and isinstance(value, str):
+        value = _number(value)
+    if bare is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()  # a lone surrogate is legal JSON and no legal text
+    try:
+        return msgspec.convert(value, shape)
+    except (msgspec.MsgspecError, OverflowError):
+        raise _Misfit from None
+
+
+def _number(text: str) -> float | int:
+    if not _NUMBER.fullmatch(text):
+        raise _Misfit
+    return float(text) if any(mark in text for mark in ".eE") else int(text)
+
+
+def _salvage(document: object, shape: type[T]) -> Decoded[T]:
+    walk = _Walk()
+    try:
+        value = walk.fit(document, shape, "")
+    except _Misfit:
+        _unlike(walk)
+    return Decoded(value, tuple(walk.drift), walk.invalid_rows)
+
+
+def _unlike(walk: _Walk) -> NoReturn:
+    where = next(iter(walk.drift), "(the whole answer)")
+    raise Unreadable(Reason.SCHEMA, f"the answer is not as documented at {where}") from None
