@@ -51,7 +51,7 @@ def decode(body: bytes, shape: type[T]) -> Decoded[T]:
     if not body.strip():
         raise Unreadable(Reason.EMPTY_BODY, "the answer is empty")
     try:
-        return Decoded(_decoder(shape).decode(body))
+        return Decoded(_decoder(shape).decode(body))  # type: ignore[arg-type]  # every type is hashable
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return _salvage(_loads(body), shape)
 
@@ -75,7 +75,7 @@ def _no_number(_word: str) -> object:
     return object()
 
 
-class _Misfit(Exception):  # noqa: N818 - it is no error: it steers the walk, and never leaves this module
+class _Misfit(Exception):
     """A value that does not fit its place."""
 
 
