@@ -4,7 +4,7 @@ Frozen values only. A field that is None could not be told; an empty tuple means
 All durations are seconds, all instants are seconds since the Unix epoch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -37,20 +37,11 @@ class Channel(StrEnum):
     OTHER = "other"
 
 
-class Stay(Struct, frozen=True, gc=False):
-    """The time that an agent has spent in one status since the window began.
-
-    The stays of one agent never overlap: they are parts of the time logged in (and offline, where told).
-    """
-
-    status: Status
-    vendor_status: str
-    seconds: float | None = None
-    longest_seconds: float | None = None
-    entries: int | None = None
+State = tuple[Status, str]
+"""A status, and the vendor's own word for it."""
 
 
-class Agent(Struct, frozen=True):
+class Agent(Struct, frozen=True, gc=False):
     """One agent: the present status, and the day so far."""
 
     id: str
@@ -62,7 +53,13 @@ class Agent(Struct, frozen=True):
     """The vendor's own word for the status; empty where it has none."""
     since: float | None = None
     """When the present status began, told by the vendor or seen by us; None where nobody can tell."""
-    stays: tuple[Stay, ...] = ()
+    seconds_in_state: Mapping[State, float] = {}
+    """Time spent in each status since the window began. The times never overlap: they are parts of the time
+    logged in (and offline, where that is told)."""
+    longest_stays: Mapping[State, float] = {}
+    """Seconds of the longest single stay in each status."""
+    entries: Mapping[State, int] = {}
+    """How often each status was entered."""
     logged_in_seconds: float | None = None
     accepted: int | None = None
     declined: int | None = None
@@ -191,7 +188,7 @@ class Snapshot(Struct, frozen=True):
     """Status words that nobody has mapped yet; their agents count as `other`."""
 
 
-def count_by_status(agents: tuple[Agent, ...]) -> Mapping[Status, int] | None:
+def count_by_status(agents: Collection[Agent]) -> Mapping[Status, int] | None:
     """Count agents by status, zeros included; None where there are agents and no status of any was told."""
     known = [agent.status for agent in agents if agent.status is not None]
     if agents and not known:

@@ -24,6 +24,9 @@ Count = Annotated[int, Meta(ge=0, le=EXACT)]
 Seconds = Annotated[float, Meta(ge=0, le=float(EXACT))]
 """A duration: finite, not negative."""
 
+Mean = Annotated[float, Meta(ge=0, le=float(EXACT))]
+"""A mean of counts: finite, not negative."""
+
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 _NO_NUMBER = frozenset({"", "--", "-", "N/A"})  # the vendors' words for "there is no number here"
 _FAULTS_NAMED = 20  # a thousand broken rows are told by their number, not by a thousand paths

@@ -55,13 +55,14 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,10}", text):
         return float(text)
-    then = _instant(text)
+    then = instant(text)
     if then is None:
         return None
-    return max(0.0, then - (_instant(headers.get("date", "")) or now))
+    return max(0.0, then - (instant(headers.get("date", "")) or now))
 
 
-def _instant(text: str) -> float | None:
+def instant(text: str) -> float | None:
+    """Return the instant of an HTTP date in seconds since the Unix epoch; None where it is no date."""
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:

@@ -1,0 +1,213 @@
+"""The composition root: builds everything from a Config, runs it in one task group, and swaps it on reload."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from structlog.typing import FilteringBoundLogger
+
+from exporter import __version__, web
+from exporter.config import Account, Config, ConfigError, Privacy
+from exporter.metrics.process import ProcessMetrics
+from exporter.metrics.publisher import Publisher
+from exporter.model import Snapshot
+from exporter.plan import paces, vendor_of
+from exporter.poll import AccountPoll, Ledger
+from exporter.privacy import veil
+from exporter.store import Store
+from exporter.tally import Tally
+from exporter.transport import Client, GrantStore, open_session, tls_context
+from exporter.vendors.contract import Vendor
+from exporter.wire.http import Budget
+
+_BEAT = 0.1  # seconds between two heartbeats
+_LAG_BEATS = 50  # the lag on /metrics is the worst of so many
+_RESTART = 5.0  # seconds before a part that broke by a fault of ours begins again
+
+
+class Terms(Struct, frozen=True):
+    """All that the polls of an account depend on: if a reload leaves it the same, they go on untouched."""
+
+    account: Account
+    privacy: Privacy
+    state_dir: Path | None
+
+
+class Exporter:
+    """One running exporter: its accounts, its page, and the server that shows them."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        read: Callable[[], Config],
+        log: FilteringBoundLogger,
+        lines_dropped: Callable[[], int],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Build it inside a running loop; `read` reads the config anew for a reload, `wall` tells the time."""
+        self._config = config
+        self._read = read
+        self._log = log
+        self._wall = wall
+        self._clock = asyncio.get_running_loop().time
+        self._worker = ThreadPoolExecutor(1, "worker")  # not the loop's own: a DNS black hole would block that one
+        self._tls = tls_context()
+        self._process = ProcessMetrics(CollectorRegistry(), __version__)
+        self._process.log_lines_dropped.set_function(lines_dropped)
+        self._process.config_read(wall())
+        changed = asyncio.Event()
+        self.store = Store(changed.set)
+        self._publisher = Publisher(self._process, lambda: self.store.world, changed, self._worker)
+        self._accounts: dict[str, tuple[Terms, asyncio.Task[None]]] = {}
+        self._reloading = asyncio.Lock()
+        self._started = self._beat = self._clock()
+
+    async def run(self, stop: asyncio.Event, listening: Callable[[int], None] = lambda _: None) -> None:
+        """Poll and serve until `stop` is set; `listening` is called with the port once /metrics is served.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        listen = self._config.server.listen
+        async with web.serve(self._site(), listen.host, listen.port) as port, asyncio.TaskGroup() as tasks:
+            own = [tasks.create_task(self._watch("heartbeat", self._heartbeat))]
+            own.append(tasks.create_task(self._watch("publisher", self._publisher.run)))
+            await self._apply(self._config)
+            listening(port)
+            await stop.wait()
+            self._log.info("stopping")
+            await self._end(tuple(self._accounts))
+            for task in own:
+                task.cancel()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    async def reload(self) -> tuple[str, ...]:
+        """Read the config anew and put it in force; on any problem the old one goes on, and they are returned."""
+        async with self._reloading:
+            try:
+                config = await asyncio.get_running_loop().run_in_executor(self._worker, self._read)
+            except ConfigError as refused:
+                self._process.config_refused()
+                self._log.error("reload_refused", problems=len(refused.problems), report=str(refused))
+                return tuple(str(refused).splitlines())
+            if config.server.listen != self._config.server.listen:
+                self._log.warning("listen_unchanged", detail="server.listen takes effect at the next start")
+            await self._apply(config)
+            self._process.config_read(self._wall())
+            self._log.info("reloaded", accounts=len(config.accounts))
+            return ()
+
+    async def _apply(self, config: Config) -> None:
+        """End the accounts that are gone or changed, begin those that are new or changed, leave the others."""
+        self._config = config
+        wanted = {
+            account.name: Terms(account, config.privacy, config.server.state_dir) for account in config.accounts
+        }
+        await self._end(tuple(name for name, (terms, _) in self._accounts.items() if wanted.get(name) != terms))
+        for name, terms in wanted.items():
+            if name not in self._accounts:
+                poll = self._watch(name, partial(self._poll, terms))
+                self._accounts[name] = (terms, asyncio.create_task(poll, name=name))
+        self.store.keep(tuple(wanted))
+
+    async def _end(self, names: tuple[str, ...]) -> None:
+        tasks = [self._accounts.pop(name)[1] for name in names]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _poll(self, terms: Terms) -> None:
+        account = terms.account
+        vendor = vendor_of(account)
+        tally = Tally()
+        ledger = Ledger(tally, Budget(limit=vendor.limit.calls_per_minute))
+        async with opened(
+            account, vendor, ledger=ledger, state_dir=terms.state_dir, tls=self._tls, log=self._log
+        ) as client:
+            poll = AccountPoll(
+                name=account.name,
+                vendor_name=account.vendor,
+                vendor=vendor,
+                paces=paces(account, vendor),
+                asker=client,
+                tally=tally,
+                ledger=ledger,
+                veil=_veil(terms.privacy, account.name),
+                store=self.store,
+                worker=self._worker,
+                wall=self._wall,
+                log=self._log,
+            )
+            await poll.run()
+
+    async def _watch(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part for ever: what breaks by a fault of ours is told, and begins again."""
+        while True:
+            try:
+                await part()
+            except Exception:  # noqa: BLE001 - whatever it is, it must not end the other parts
+                self._log.exception("part_broke", part=name)
+            await asyncio.sleep(_RESTART)
+
+    async def _heartbeat(self) -> None:
+        """Measure how late the loop comes, and show that it comes at all."""
+        while True:
+            worst = 0.0
+            for _ in range(_LAG_BEATS):
+                due = self._clock() + _BEAT
+                await asyncio.sleep(_BEAT)
+                self._beat = self._clock()
+                worst = max(worst, self._beat - due)
+            self._process.loop_lag.set(worst)
+
+    def _site(self) -> web.Site:
+        return web.build(
+            page=lambda: self._publisher.page,
+            world=lambda: self.store.world,
+            pulse=lambda: web.Pulse(self._started, self._beat, self._clock()),
+            reload=self.reload if self._config.server.reload else None,
+            clock=self._wall,
+            log=self._log,
+        )
+
+
+@asynccontextmanager
+async def opened(
+    account: Account,
+    vendor: Vendor,
+    *,
+    ledger: Ledger,
+    state_dir: Path | None,
+    tls: ssl.SSLContext,
+    log: FilteringBoundLogger,
+) -> AsyncIterator[Client]:
+    """Open the account's way to its vendor, and close it when the context ends."""
+    told = log.bind(vendor=account.vendor, account=account.name)
+    client = Client(
+        scheme=vendor.scheme,
+        judge=vendor.judge,
+        budget=vendor.budget,
+        calls_per_minute=vendor.limit.calls_per_minute,
+        share=account.polling.budget_share,
+        concurrency=vendor.limit.concurrency,
+        watch=ledger,
+        grants=GrantStore(state_dir, account.name, lambda detail: told.warning("kept_tokens", detail=detail)),
+        sessions=partial(open_session, tls),
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def _veil(privacy: Privacy, account: str) -> Callable[[Snapshot], Snapshot]:
+    key = privacy.pseudonym_key.reveal().encode() if privacy.pseudonym_key else b""
+    return veil(privacy.agent_label, account, key)

@@ -1,0 +1,1 @@
+"""Every metric name, and the pages that are made of them."""

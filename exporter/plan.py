@@ -1,0 +1,160 @@
+"""What a config will do, told without asking anybody: paces, calls against the vendor's limit, series."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from exporter.config import Account, Config, ConfigError, Problem, load
+from exporter.poll import Pace
+from exporter.vendors import VENDORS
+from exporter.vendors.contract import Site, Vendor
+from exporter.wire.auth import TokenGrant
+
+_OWN_SERIES = 12  # of an account, before its endpoints
+_OWN_SERIES_AN_ENDPOINT = 30
+
+
+def read(path: Path, environ: Mapping[str, str]) -> Config:
+    """Return the config, checked against the vendors as well.
+
+    Raises:
+        ConfigError: with all problems of the file.
+    """
+    config = load(path, VENDORS, environ)
+    problems = [
+        problem
+        for index, account in enumerate(config.accounts)
+        for problem in _misfits(f"accounts[{index}]", account, config)
+    ]
+    if problems:
+        raise ConfigError(str(path), problems)
+    return config
+
+
+def vendor_of(account: Account) -> Vendor:
+    """Return the vendor of an account, built from its part of the config."""
+    site = Site(account.time_zone, account.statuses)
+    return VENDORS[account.vendor](account.credentials, account.options, site)
+
+
+def paces(account: Account, vendor: Vendor) -> Mapping[str, Pace]:
+    """Return the pace of each endpoint.
+
+    Slow endpoints come every few intervals, and their snapshots may be older in the same proportion.
+    """
+    said = account.polling
+    intervals = {one.name: said.endpoints.get(one.name, one.every * said.interval) for one in vendor.endpoints}
+    return {
+        name: Pace(interval, said.max_age * interval / said.interval, min(interval, said.interval))
+        for name, interval in intervals.items()
+    }
+
+
+def _misfits(path: str, account: Account, config: Config) -> list[Problem]:
+    vendor = vendor_of(account)
+    known = {one.name: one for one in vendor.endpoints}
+    problems = [
+        Problem(
+            None, f"{path}.polling.endpoints.{name}", f"{account.vendor} has no such endpoint", " or ".join(known)
+        )
+        for name in account.polling.endpoints
+        if name not in known
+    ]
+    problems += [
+        Problem(
+            None,
+            f"{path}.polling",
+            f"{name} would be polled every {pace.interval:g}s, faster than the vendor allows or gains by",
+            f"{known[name].at_least:g}s or more",
+        )
+        for name, pace in paces(account, vendor).items()
+        if pace.interval < known[name].at_least
+    ]
+    if isinstance(vendor.scheme, TokenGrant) and vendor.scheme.rotates and config.server.state_dir is None:
+        wrong = f"the refresh token of {path} changes with each use and must be kept"
+        problems.append(Problem(None, "server.state_dir", wrong, "a directory that survives a restart"))
+    return problems
+
+
+class EndpointPlan(Struct, frozen=True):
+    """What polling one endpoint costs."""
+
+    name: str
+    interval: float
+    calls_per_minute: float
+    series: int
+
+
+class AccountPlan(Struct, frozen=True):
+    """What polling one account costs, for an assumed number of agents."""
+
+    account: str
+    vendor: str
+    agents: int
+    limit: float
+    """Calls per minute that the vendor allows the account."""
+    share: float
+    """The part of it that is ours."""
+    endpoints: tuple[EndpointPlan, ...]
+
+    @property
+    def calls_per_minute(self) -> float:
+        """All calls of the account."""
+        return sum(one.calls_per_minute for one in self.endpoints)
+
+    @property
+    def budget(self) -> float:
+        """Calls per minute that we allow ourselves."""
+        return self.limit * self.share
+
+    @property
+    def series(self) -> int:
+        """Series of the account on /metrics, those about the polls included."""
+        own = _OWN_SERIES + _OWN_SERIES_AN_ENDPOINT * len(self.endpoints)
+        return own + sum(one.series for one in self.endpoints)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the calls stay inside the budget."""
+        return self.calls_per_minute <= self.budget
+
+
+def plan(account: Account, agents: int) -> AccountPlan:
+    """Return what an account of so many agents will cost."""
+    vendor = vendor_of(account)
+    endpoints = []
+    for name, pace in paces(account, vendor).items():
+        load_ = vendor.load(name, agents)
+        series = load_.series
+        endpoints.append(EndpointPlan(name, pace.interval, 60 * load_.calls / pace.interval, series))
+    share = account.polling.budget_share
+    return AccountPlan(
+        account.name, account.vendor, agents, vendor.limit.calls_per_minute, share, tuple(endpoints)
+    )
+
+
+def told(plans: list[AccountPlan]) -> str:
+    """Return the plans as a person reads them."""
+    return "\n\n".join(_told(one) for one in plans)
+
+
+def _told(one: AccountPlan) -> str:
+    width = max(len(endpoint.name) for endpoint in one.endpoints)
+    lines = [f"{one.account} ({one.vendor}), planned for {one.agents:,} agents"]
+    lines += [
+        f"  {endpoint.name:<{width}}  every {endpoint.interval:>5g} s  {endpoint.calls_per_minute:>7.1f} calls/min"
+        f"  {endpoint.series:>8,} series"
+        for endpoint in one.endpoints
+    ]
+    lines.append(
+        f"  {one.calls_per_minute:.1f} calls a minute of our {one.budget:g} "
+        f"({one.share:.0%} of the vendor's {one.limit:g}), about {one.series:,} series"
+    )
+    if not one.fits:
+        factor = one.calls_per_minute / one.budget
+        lines.append(
+            f"  too many calls: polls will be cut short. Make the interval {factor:.1f} times as long, "
+            "raise budget_share, or ask for fewer queues and groups"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,230 @@
+"""One loop for each endpoint of an account: when to poll, for how long, and what next after a failure."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+from structlog.typing import FilteringBoundLogger
+
+from exporter.errors import NotAllowed, PollFailed, Reason, Unreadable
+from exporter.model import Snapshot, with_transitions
+from exporter.store import AccountState, EndpointState, Held, Store, Trouble
+from exporter.tally import Event, Span, Tally
+from exporter.vendors.contract import Endpoint, Moment, Vendor
+from exporter.wire.http import Budget, Call, Reply, Request
+
+_LONGEST_POLL = 25.0
+_LONGEST_PAUSE = 900.0
+_PATIENCE = 5  # failures in a row before an endpoint is asked less often
+_MOST_WORDS = 20  # unknown status words that are logged, each once
+
+
+class Pace(Struct, frozen=True):
+    """How often one endpoint is polled, and how long its snapshots may be shown. All in seconds."""
+
+    interval: float
+    max_age: float
+    spread: float
+    """The first poll falls somewhere in this time, at a place that stays the same from start to start."""
+
+    @property
+    def deadline(self) -> float:
+        """How long one poll may take, retries and pages included."""
+        return min(0.8 * self.interval, _LONGEST_POLL)
+
+    def offset(self, *names: str) -> float:
+        """Return when the first poll of the endpoint with these names is due, counted from the start."""
+        digest = hashlib.blake2b("\x00".join(names).encode(), digest_size=8).digest()
+        return int.from_bytes(digest) / 2**64 * self.spread
+
+    def pause(self, failure: PollFailed | None, failures: int) -> float:
+        """Return how long to wait at least for the next poll, after so many failures in a row."""
+        if isinstance(failure, NotAllowed):
+            return _LONGEST_PAUSE
+        return min(self.interval * 2.0 ** max(0, failures - _PATIENCE + 1), max(_LONGEST_PAUSE, self.interval))
+
+
+class Asker(Protocol):
+    """The account's way to its vendor: the transport's client."""
+
+    @property
+    def reauth_required(self) -> bool:
+        """Whether a person must make a new grant."""
+
+    async def collect(
+        self, requests: tuple[Request, ...], follow: Callable[[Reply], tuple[Request, ...]], deadline: float
+    ) -> tuple[Reply, ...]:
+        """Return the replies to the requests and to what they lead to, within `deadline` seconds.
+
+        Raises:
+            PollFailed: the first failure; a poll is whole or nothing.
+        """
+
+
+class Ledger:
+    """Writes down what the transport does for an account."""
+
+    def __init__(self, tally: Tally, budget: Budget) -> None:
+        self._tally = tally
+        self.latest = budget
+
+    def called(self, call: Call) -> None:
+        """Count and time one HTTP exchange."""
+        self._tally.add(Event.REQUEST, call.endpoint, call.code)
+        self._tally.time(Span.REQUEST, call.endpoint, seconds=call.seconds)
+
+    def throttled(self, seconds: float) -> None:
+        """Count the time that a call had to wait."""
+        self._tally.add(Event.THROTTLED_SECONDS, by=seconds)
+
+    def token_refreshed(self) -> None:
+        """Count an access token."""
+        self._tally.add(Event.TOKEN_REFRESH)
+
+    def budget(self, budget: Budget) -> None:
+        """Keep what the vendor said last."""
+        self.latest = budget
+
+
+class AccountPoll:
+    """Polls one account for as long as it runs, and puts what it learns into the store."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        vendor_name: str,
+        vendor: Vendor,
+        paces: Mapping[str, Pace],
+        asker: Asker,
+        tally: Tally,
+        ledger: Ledger,
+        veil: Callable[[Snapshot], Snapshot],
+        store: Store,
+        worker: Executor,
+        wall: Callable[[], float],
+        log: FilteringBoundLogger,
+    ) -> None:
+        """Begin with nothing tried; `worker` runs what takes more than a moment, `wall` tells the time."""
+        self._vendor = vendor
+        self._paces = paces
+        self._asker = asker
+        self._tally = tally
+        self._ledger = ledger
+        self._veil = veil
+        self._store = store
+        self._worker = worker
+        self._wall = wall
+        self._log = log.bind(vendor=vendor_name, account=name)
+        self._seen: dict[str, Snapshot] = {}
+        self._failures: dict[str, int] = {}
+        self._words: set[str] = set()
+        self._state = AccountState(vendor_name, name, {one.name: EndpointState() for one in vendor.endpoints})
+        for endpoint in vendor.endpoints:
+            for event in (Event.POLL, Event.POLL_SKIPPED):
+                tally.add(event, endpoint.name, by=0)
+        self._publish()
+
+    async def run(self) -> None:
+        """Poll every endpoint at its pace, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for endpoint in self._vendor.endpoints:
+                tasks.create_task(self._follow(endpoint), name=f"{self._state.name} {endpoint.name}")
+
+    async def _follow(self, endpoint: Endpoint) -> None:
+        """Poll one endpoint: at a steady beat, never twice at once, and never twice to catch up."""
+        now = asyncio.get_running_loop().time
+        pace = self._paces[endpoint.name]
+        due = now() + pace.offset(self._state.vendor, self._state.name, endpoint.name)
+        while True:
+            await asyncio.sleep(due - now())
+            failure = await self.poll(endpoint.name)
+            pause = pace.pause(failure, self._failures.get(endpoint.name, 0))
+            missed = max(0, int((now() - due) / pace.interval))
+            if missed:
+                self._tally.add(Event.POLL_SKIPPED, endpoint.name, by=missed)
+            beats = max(missed + 1, round(pause / pace.interval))
+            due += beats * pace.interval
+
+    async def poll(self, endpoint: str) -> PollFailed | None:
+        """Poll one endpoint once, publish what came of it, and return why nothing did."""
+        loop = asyncio.get_running_loop()
+        at, began = self._wall(), loop.time()
+        self._tally.add(Event.POLL, endpoint)
+        try:
+            seen, shown = await self._ask(endpoint, at)
+        except PollFailed as failed:
+            failure: PollFailed | None = failed
+        except Exception as fault:  # noqa: BLE001 - a fault of ours must not end the loop: it is told, and tried again
+            self._log.exception("poll_broke", endpoint=endpoint)
+            failure = Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")
+        else:
+            failure = None
+            self._seen[endpoint] = seen
+            self._keep(endpoint, shown, at, began)
+        self._tally.time(Span.POLL, endpoint, seconds=loop.time() - began)
+        if failure:
+            self._fail(endpoint, failure, at)
+        self._publish()
+        return failure
+
+    async def _ask(self, endpoint: str, at: float) -> tuple[Snapshot, Snapshot]:
+        """Return what the vendor said, for the vendor alone, and what of it may be shown."""
+        moment = Moment(datetime.fromtimestamp(at, UTC), dict(self._seen))
+        requests = self._vendor.requests(endpoint, moment)
+        replies = await self._asker.collect(requests, self._vendor.follow, self._paces[endpoint].deadline)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._worker, self._read, endpoint, replies, moment
+        )
+
+    def _read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> tuple[Snapshot, Snapshot]:
+        read = self._vendor.read(endpoint, replies, moment)
+        seen = with_transitions(read, moment.seen.get(endpoint), moment.at.timestamp())
+        return seen, self._veil(seen)
+
+    def _keep(self, endpoint: str, shown: Snapshot, at: float, began: float) -> None:
+        for reason, rows in shown.dropped.items():
+            if rows:
+                self._tally.add(Event.ROW_DROPPED, reason, by=rows)
+        if shown.drift:
+            self._tally.add(Event.DRIFT, endpoint, by=len(shown.drift))
+        self._tell_unknown(shown.unknown_statuses)
+        before = self._state.endpoints[endpoint].trouble
+        if before:
+            self._log.info("endpoint_recovered", endpoint=endpoint, after_seconds=round(at - before.since))
+        self._failures[endpoint] = 0
+        held = Held(shown, at, began + self._paces[endpoint].max_age)
+        self._change(endpoint, EndpointState(held, at, None, tried=True))
+
+    def _tell_unknown(self, words: frozenset[str]) -> None:
+        if words:
+            self._tally.add(Event.UNKNOWN_STATUS, by=len(words))
+        for word in sorted(words - self._words)[: _MOST_WORDS - len(self._words)]:
+            self._words.add(word)
+            self._log.warning("unknown_status", word=word, teach="statuses in the account's config")
+
+    def _fail(self, endpoint: str, failure: PollFailed, at: float) -> None:
+        self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
+        self._tally.add(Event.POLL_FAILED, endpoint, failure.reason)
+        state = self._state.endpoints[endpoint]
+        since = state.trouble.since if state.trouble else at
+        if state.trouble is None or state.trouble.reason is not failure.reason:
+            self._log.warning("endpoint_broke", endpoint=endpoint, reason=failure.reason, detail=failure.detail)
+        self._change(endpoint, replace(state, trouble=Trouble(failure.reason, failure.detail, since), tried=True))
+
+    def _change(self, endpoint: str, state: EndpointState) -> None:
+        self._state = replace(self._state, endpoints={**self._state.endpoints, endpoint: state})
+
+    def _publish(self) -> None:
+        self._state = replace(
+            self._state,
+            budget=self._ledger.latest,
+            reauth_required=self._asker.reauth_required,
+            counts=self._tally.counts(),
+        )
+        self._store.put(self._state)

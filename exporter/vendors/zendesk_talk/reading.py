@@ -1,0 +1,228 @@
+"""Zendesk's payloads, turned into the model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeGuard
+
+from msgspec import UNSET, Struct, UnsetType
+
+from exporter.errors import Reason, Unreadable
+from exporter.model import ALL_QUEUES, Agent, Dropped, Queue, Snapshot, State, Status, Total, count_by_status
+from exporter.vendors.zendesk_talk.payloads import (
+    ACCOUNT,
+    AGENT_FIELDS,
+    AGENTS,
+    OVERVIEW_REPLIES,
+    OVERVIEWS,
+    QUEUE_FIELDS,
+    QUEUES,
+    AgentActivity,
+    AgentsActivityReply,
+    QueueActivity,
+    QueueActivityReply,
+)
+from exporter.wire.decode import Decoded, decode
+from exporter.wire.http import Reply
+
+_ROUNDING = 3  # three durations are taken off a fourth, each cut to whole seconds by the vendor
+
+# Two independent axes: an agent who is away may be on a call. The call axis, where it says something, decides.
+_AVAILABILITY = {
+    "online": Status.AVAILABLE,
+    "away": Status.AWAY,
+    "transfers_only": Status.BUSY,  # logged in, but not offered calls from the queue
+    "offline": Status.OFFLINE,
+}
+_FREE = (Status.AVAILABLE, "online")
+_OCCUPIED = (Status.ON_CONTACT, "online")
+_AWAY = (Status.AWAY, "away")
+_TRANSFERS_ONLY = (Status.BUSY, "transfers_only")
+_CALL = {"on_call": Status.ON_CONTACT, "wrap_up": Status.WRAP_UP}
+
+
+class Words(Struct, frozen=True):
+    """The vendor's status words on both axes, and those that the config teaches."""
+
+    availability: Mapping[str, Status]
+    call: Mapping[str, Status]
+
+    @classmethod
+    def with_taught(cls, taught: Mapping[str, Status]) -> "Words":
+        """Return the vendor's words, with the config's added or put in their place."""
+        return cls({**_AVAILABILITY, **taught}, {**_CALL, **taught})
+
+    def status(self, state: str | None, call: str | UnsetType | None) -> tuple[Status | None, str]:
+        """Return the status and the vendor's word: the call axis decides, the availability names itself.
+
+        Somebody who is away may be on a call, so an availability alone says nothing but "offline" for sure.
+        """
+        if _is_word(call):
+            return self.call.get(call, Status.OTHER), state or call
+        if state is None or (call is UNSET and state != "offline"):
+            return None, ""
+        return self.availability.get(state, Status.OTHER), state
+
+    def unknown(self, rows: Iterable[AgentActivity]) -> frozenset[str]:
+        """Return the words that nobody has mapped yet."""
+        rows = list(rows)
+        states = {row.agent_state for row in rows if row.agent_state is not None}
+        calls = {row.call_status for row in rows if _is_word(row.call_status)}
+        return frozenset((states - self.availability.keys()) | (calls - self.call.keys()))
+
+
+def read_queues(replies: tuple[Reply, ...]) -> Snapshot:
+    """Read the queue activity, of the whole account or of each configured queue."""
+    answers = [decode(reply.body, QueueActivityReply) for reply in replies]
+    rows = {
+        reply.request.about: answer.value.current_queue_activity
+        for reply, answer in zip(replies, answers, strict=True)
+    }
+    shown = {name: row for name, row in rows.items() if name != ALL_QUEUES} or rows
+    return Snapshot(
+        queues=tuple(_queue(name, row) for name, row in shown.items()),
+        agents_online=rows[ALL_QUEUES].agents_online,
+        drift=_drift(QUEUES, answers, _absent(rows.values(), QUEUE_FIELDS)),
+    )
+
+
+def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Words) -> Snapshot:
+    """Read the pages of the agents' activity, one list or one for each group; an agent may be in several."""
+    pages = [(reply.request.about, decode(reply.body, AgentsActivityReply)) for reply in replies]
+    _check_whole(pages)
+    listed: dict[str, dict[str, AgentActivity]] = {}
+    for about, page in pages:
+        rows = listed.setdefault(about, {})
+        for row in page.value.agents_activity:
+            rows.setdefault(str(row.agent_id), row)
+    everyone = {key: row for rows in listed.values() for key, row in rows.items()}
+    status = cache(words.status)
+    agents = {key: _agent(key, row, *status(row.agent_state, row.call_status)) for key, row in everyone.items()}
+    came = sum(len(page.value.agents_activity) for _, page in pages)
+    return Snapshot(
+        agents=tuple(agents.values()),
+        agents_by_status=count_by_status(agents.values()),
+        queues=tuple(
+            Queue(group, name=group, agents=count_by_status([agents[key] for key in listed[group]]))
+            for group in groups
+        ),
+        dropped={
+            Dropped.INVALID: sum(page.invalid_rows for _, page in pages),
+            Dropped.DUPLICATE: came - sum(map(len, listed.values())),
+            Dropped.INCONSISTENT: sum(_contradictory(_rest(row)) for row in everyone.values()),
+        },
+        drift=_drift(AGENTS, [page for _, page in pages], _absent(everyone.values(), AGENT_FIELDS)),
+        unknown_statuses=words.unknown(everyone.values()),
+    )
+
+
+def read_totals(endpoint: str, replies: tuple[Reply, ...]) -> Snapshot:
+    """Read an overview: of the whole account or of each configured queue, or of all agents together."""
+    core, fields = OVERVIEWS[endpoint]
+    answers = [decode(reply.body, OVERVIEW_REPLIES[endpoint]) for reply in replies]
+    overviews = [getattr(answer.value, endpoint) for answer in answers]
+    totals = [
+        Total(field.measure, value, field.kind, reply.request.about if endpoint == ACCOUNT else None)
+        for reply, overview in zip(replies, overviews, strict=True)
+        for name, field in fields.items()
+        if (value := getattr(overview, name)) is not None and not (name == "total_calls" and _told_apart(overview))
+    ]
+    return Snapshot(totals=tuple(totals), drift=_drift(endpoint, answers, _absent(overviews, core)))
+
+
+def _agent(key: str, row: AgentActivity, status: Status | None, word: str) -> Agent:
+    return Agent(
+        id=key,
+        name=row.name,
+        via=row.via,
+        status=status,
+        vendor_status=word,
+        seconds_in_state=_seconds_in_state(row),
+        logged_in_seconds=row.online_time,
+        accepted=row.calls_accepted,
+        declined=row.calls_denied,
+        missed=row.calls_missed,
+        contact_seconds=row.total_call_duration,
+        talk_seconds=row.total_talk_time,
+        hold_seconds=row.total_hold_time,
+        wrap_up_seconds=row.total_wrap_up_time,
+        holds=row.calls_put_on_hold,
+        transfers_accepted=row.accepted_transfers,
+        transfers_started=row.started_transfers,
+        conferences_accepted=row.accepted_third_party_conferences,
+        conferences_started=row.started_third_party_conferences,
+    )
+
+
+def _queue(name: str, row: QueueActivity) -> Queue:
+    callbacks = {"phone": row.callbacks_waiting, "web_widget": row.embeddable_callbacks_waiting}
+    return Queue(
+        id=name,
+        name=name,
+        waiting=row.calls_waiting,
+        longest_wait_seconds=row.longest_wait_time,
+        average_wait_seconds=row.average_wait_time,
+        callbacks={source: count for source, count in callbacks.items() if count is not None},
+        ai_agent_calls=row.ai_agent_calls,
+    )
+
+
+def _seconds_in_state(row: AgentActivity) -> dict[State, float]:
+    """Part the time logged in, so far as it is told; nothing where the parts contradict the whole.
+
+    Calls and wrap-up also happen to agents who are away, so their totals overlap the others. What is left of
+    the time online, when the free time is taken off, is contact and wrap-up together, and overlaps nothing.
+    """
+    rest = _rest(row)
+    if _contradictory(rest):
+        return {}
+    parts = {
+        _FREE: row.available_time,
+        _OCCUPIED: None if rest is None else max(rest, 0.0),
+        _AWAY: row.away_time,
+        _TRANSFERS_ONLY: row.transfers_only_time,
+    }
+    return {state: seconds for state, seconds in parts.items() if seconds is not None}
+
+
+def _rest(row: AgentActivity) -> float | None:
+    """Return what no other part of the time logged in accounts for; None where a part is not told."""
+    online, available = row.online_time, row.available_time
+    away, transfers = row.away_time, row.transfers_only_time
+    if online is None or available is None or away is None or transfers is None:
+        return None
+    return online - available - away - transfers
+
+
+def _contradictory(rest: float | None) -> bool:
+    return rest is not None and rest < -_ROUNDING
+
+
+def _check_whole(pages: Sequence[tuple[str, Decoded[AgentsActivityReply]]]) -> None:
+    """Refuse a list that is shorter than its own count: a body may be cut where it is still valid."""
+    for about in {about for about, _ in pages}:
+        mine = [page for other, page in pages if other == about]
+        told = [page.value.count for page in mine if page.value.count is not None]
+        came = sum(len(page.value.agents_activity) + page.invalid_rows for page in mine)
+        if told and came < min(told):
+            raise Unreadable(Reason.TRUNCATED, f"{AGENTS} tells of {min(told)} agents and lists {came}")
+
+
+def _told_apart(overview: Any) -> bool:
+    """Whether the plan tells inbound from outbound calls, so that their sum need not be shown again."""
+    return overview.total_inbound_calls is not None or overview.total_outbound_calls is not None
+
+
+def _absent(rows: Iterable[Struct], names: Iterable[str]) -> list[str]:
+    """Return the names that no row has at all: that is a change of the API, one row without it is not."""
+    rows = list(rows)
+    gone = {"call_status": UNSET}
+    return [name for name in names if rows and all(getattr(row, name) is gone.get(name) for row in rows)]
+
+
+def _drift(endpoint: str, answers: Iterable[Decoded[Any]], absent: Iterable[str]) -> tuple[str, ...]:
+    wrong = (path for answer in answers for path in answer.drift)
+    return tuple(dict.fromkeys((*wrong, *(f"{endpoint}.{name}" for name in absent))))
+
+
+def _is_word(value: str | UnsetType | None) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "null"  # the page prints null in quotes

@@ -1,0 +1,212 @@
+"""What to ask Zendesk, and how it answers."""
+
+import re
+from datetime import UTC, datetime
+from typing import ClassVar
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from exporter.errors import PollFailed, Reason, Unreadable
+from exporter.model import ALL_QUEUES, Snapshot, Status
+from exporter.vendors.contract import Endpoint, Limit, Load, Moment, Site
+from exporter.vendors.day import midnight
+from exporter.vendors.zendesk_talk.options import (
+    CALLS_PER_MINUTE,
+    ZendeskCredentials,
+    ZendeskOptions,
+    scheme,
+)
+from exporter.vendors.zendesk_talk.payloads import (
+    ACCOUNT,
+    AGENTS,
+    OVERVIEWS,
+    QUEUES,
+    TEAM,
+    NextPage,
+)
+from exporter.vendors.zendesk_talk.reading import Words, read_agents, read_queues, read_totals
+from exporter.wire.auth import Scheme
+from exporter.wire.decode import decode
+from exporter.wire.http import Budget, Reply, Request
+from exporter.wire.verdict import by_status
+
+_UNFILTERED: tuple[str, str, tuple[int, ...]] = (ALL_QUEUES, "", ())
+_STATS = "/api/v2/channels/voice/stats/"
+_ERROR_WORDS = frozenset(
+    {"Forbidden", "InvalidEndpoint", "InvalidPaginationDepth", "RecordInvalid", "RecordNotFound", "invalid_token"}
+)
+_ROWS_A_PAGE = 100  # observed; the page size is not documented
+
+
+QUEUE_METRICS = (
+    "agents_online",
+    "calls_waiting",
+    "callbacks_waiting",
+    "longest_wait_seconds",
+    "average_wait_seconds",
+    "ai_agent_calls",
+    "queue_info",
+)
+AGENT_METRICS = (
+    "agents",
+    "queue_agents",
+    "agent_status",
+    "agent_status_since_timestamp_seconds",
+    "agent_info",
+    "seconds_in_state",
+    "agent_logged_in_seconds_today",
+    "agent_calls_today",
+    "agent_contact_seconds_today",
+    "agent_talk_seconds_today",
+    "agent_hold_seconds_today",
+    "agent_wrap_up_seconds_today",
+    "agent_holds_today",
+    "agent_transfers_today",
+    "agent_conferences_today",
+    "window_start_timestamp_seconds",
+)
+ACCOUNT_METRICS = (
+    "calls_today",
+    "call_outcomes_today",
+    "callbacks_today",
+    "textbacks_today",
+    "contact_seconds_today",
+    "hold_seconds_today",
+    "wrap_up_seconds_today",
+    "average_contact_seconds_today",
+    "average_hold_seconds_today",
+    "average_wrap_up_seconds_today",
+    "average_queue_wait_seconds_today",
+    "average_callback_wait_seconds_today",
+    "average_answer_seconds_today",
+    "longest_queue_wait_seconds_today",
+    "most_waiting_today",
+)
+TEAM_METRICS = (
+    "team_calls_today",
+    "team_holds_today",
+    "team_transfers_today",
+    "team_talk_seconds_today",
+    "team_hold_seconds_today",
+    "team_wrap_up_seconds_today",
+    "average_agent_calls_today",
+    "average_agent_holds_today",
+    "average_agent_transfers_today",
+    "average_agent_state_seconds_today",
+    "team_average_talk_seconds_today",
+    "team_average_hold_seconds_today",
+    "team_average_wrap_up_seconds_today",
+)
+
+
+class ZendeskTalk:
+    """One Zendesk account with Talk."""
+
+    Credentials: ClassVar[type[Struct]] = ZendeskCredentials
+    Options: ClassVar[type[Struct]] = ZendeskOptions
+
+    endpoints = (
+        Endpoint(QUEUES, QUEUE_METRICS),
+        Endpoint(AGENTS, AGENT_METRICS),
+        Endpoint(ACCOUNT, ACCOUNT_METRICS, every=10),
+        Endpoint(TEAM, TEAM_METRICS, every=10),
+    )
+
+    def __init__(self, credentials: ZendeskCredentials, options: ZendeskOptions, site: Site) -> None:
+        self._options = options
+        self._site = site
+        self._words = Words.with_taught(site.statuses)
+        self.scheme: Scheme = scheme(credentials, options.base_url)
+        self.limit = Limit(CALLS_PER_MINUTE[options.plan])
+
+    def requests(self, endpoint: str, _moment: Moment) -> tuple[Request, ...]:
+        """Ask once for each filter value, since an answer does not say which one it is about.
+
+        With queues configured, the unfiltered queue activity still tells how many agents are online.
+        """
+        queues = [(queue.name, "phone_number_ids", queue.phone_number_ids) for queue in self._options.queues]
+        groups = [(group.name, "group_ids", group.group_ids) for group in self._options.groups]
+        filters = {QUEUES: [_UNFILTERED, *queues], ACCOUNT: queues, AGENTS: groups}.get(endpoint)
+        return tuple(self._request(endpoint, *one) for one in filters or [_UNFILTERED])
+
+    def _request(self, endpoint: str, about: str, key: str, ids: tuple[int, ...]) -> Request:
+        query = ((key, ",".join(map(str, ids))),) if ids else ()
+        return Request(endpoint, f"{self._options.base_url}{_STATS}{endpoint}.json", query, about=about)
+
+    def follow(self, reply: Reply) -> tuple[Request, ...]:
+        """Return the next page of the agents' activity; nothing else has pages."""
+        if reply.request.endpoint != AGENTS:
+            return ()
+        page = decode(reply.body, NextPage)
+        if page.drift:
+            raise Unreadable(Reason.PAGING, "next_page is no address")
+        if page.value.next_page is None:
+            return ()
+        try:
+            address = urlsplit(urljoin(reply.request.url, page.value.next_page))
+            query = tuple(parse_qsl(address.query, keep_blank_values=True))
+        except ValueError:
+            raise Unreadable(Reason.PAGING, "next_page is no address") from None
+        url = f"{address.scheme}://{address.netloc}{address.path}"
+        return (replace(reply.request, url=url, query=query),)
+
+    def judge(self, reply: Reply) -> PollFailed | None:
+        """Trust the status; the body of an error only adds the vendor's word for it."""
+        return None if reply.status == 200 else by_status(reply, _error_word(reply))
+
+    def budget(self, reply: Reply) -> Budget | None:
+        """Read the account's limit per minute, and what all its integrations have left of it."""
+        limit, remaining = (
+            _whole(reply.headers.get(name, "")) for name in ("x-rate-limit", "x-rate-limit-remaining")
+        )
+        return None if limit is None and remaining is None else Budget(limit, remaining)
+
+    def read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> Snapshot:
+        """Turn the replies of one poll into a snapshot."""
+        match endpoint:
+            case "current_queue_activity":
+                return read_queues(replies)
+            case "agents_activity":
+                groups = tuple(group.name for group in self._options.groups)
+                return replace(read_agents(replies, groups, self._words), window_start=self._midnight(moment))
+            case _:
+                return read_totals(endpoint, replies)
+
+    def _midnight(self, moment: Moment) -> float | None:
+        """Return where the vendor's today began, if the config tells the time zone that the account is set to."""
+        return midnight(moment.at, self._site.time_zone).timestamp() if self._site.time_zone else None
+
+    def load(self, endpoint: str, agents: int) -> Load:
+        """Estimate one poll: the endpoints ask once for each filter value, and the agents come in pages."""
+        calls = len(self.requests(endpoint, Moment(datetime.now(UTC))))
+        match endpoint:
+            case "current_queue_activity":
+                return Load(calls, 2 + 6 * max(1, len(self._options.queues)))
+            case "agents_activity":
+                pages = max(1, -(-agents // _ROWS_A_PAGE))
+                return Load(max(calls, pages), 9 + len(Status) * (1 + len(self._options.groups)) + 18 * agents)
+            case "account_overview":
+                return Load(calls, 21 * calls)
+            case _:
+                return Load(calls, len(OVERVIEWS[TEAM][1]))
+
+
+def _error_word(reply: Reply) -> str:
+    """Return the vendor's code for what is wrong, from any of its five error shapes; empty where it has none."""
+    if "json" not in reply.headers.get("content-type", ""):
+        return ""
+    try:
+        document = msgspec.json.decode(reply.body)
+    except (ValueError, RecursionError):
+        return ""
+    match document:
+        case {"error": str(word)} | {"error": {"title": str(word)}} | {"errors": [{"code": str(word)}, *_]}:
+            return word if word in _ERROR_WORDS else ""
+    return ""
+
+
+def _whole(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,9}", text.strip()) else None

@@ -1,0 +1,90 @@
+"""Recorded answers, stored at their URL path, asked as the transport would ask them, without a network."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
+
+from exporter.metrics.exposition import Exposition
+from exporter.model import Snapshot
+from exporter.store import AccountState, EndpointState, Held, World
+from exporter.vendors.contract import Moment, Vendor
+from exporter.wire.http import Reply, Request
+
+PAYLOADS = Path(__file__).parent / "payloads"
+AT = datetime(2026, 3, 29, 10, 0, tzinfo=UTC)  # a day of 23 hours in Berlin
+
+Answers = Callable[[Request], Reply]
+
+
+def recorded(folder: Path) -> Answers:
+    """Return what answers each request by the file at its path; a query may have a file of its own."""
+
+    def answer(request: Request) -> Reply:
+        path = folder / request.url.split("/", 3)[3]
+        query = "&".join(f"{key}={value}" for key, value in request.query)
+        special = path.with_name(f"{path.name}?{query}")
+        body = (special if special.exists() else path).read_bytes()
+        return Reply(request, 200, body, AT.timestamp(), {"content-type": "application/json"})
+
+    return answer
+
+
+def with_body(answers: Answers, endpoint: str, body: bytes) -> Answers:
+    """Return answers of which one endpoint's body is another."""
+
+    def answer(request: Request) -> Reply:
+        reply = answers(request)
+        return replace(reply, body=body) if request.endpoint == endpoint else reply
+
+    return answer
+
+
+def collect(vendor: Vendor, endpoint: str, answers: Answers, seen: Mapping[str, Snapshot] | None = None) -> Snapshot:
+    """Poll one endpoint, pages included."""
+    moment = Moment(AT, seen or {})
+    pending = list(vendor.requests(endpoint, moment))
+    replies: list[Reply] = []
+    while pending:
+        reply = answers(pending.pop(0))
+        failure = vendor.judge(reply)
+        if failure:
+            raise failure
+        replies.append(reply)
+        pending = [*vendor.follow(reply), *pending]
+    return vendor.read(endpoint, tuple(replies), moment)
+
+
+def collect_all(vendor: Vendor, answers: Answers) -> dict[str, Snapshot]:
+    """Poll every endpoint once."""
+    seen: dict[str, Snapshot] = {}
+    for endpoint in vendor.endpoints:
+        seen[endpoint.name] = collect(vendor, endpoint.name, answers, seen)
+    return seen
+
+
+def exposed(snapshots: Mapping[str, Snapshot], vendor: str = "zendesk_talk") -> str:
+    """Return what /metrics says of the contact centre with these snapshots; what is about the polls is left out."""
+    states = {
+        name: EndpointState(Held(snapshot, AT.timestamp(), 1e12), AT.timestamp(), None, tried=True)
+        for name, snapshot in snapshots.items()
+    }
+    world = World({"acme": AccountState(vendor, "acme", states)})
+    text = b"".join(Exposition(CollectorRegistry()).render(world).text).decode()
+    lines = text.splitlines()
+    about_polls = ("up", "endpoint_up", "last_success_timestamp_seconds", "reauth_required")
+    return "\n".join(line for line in lines if not _is_of(line, about_polls)) + "\n"
+
+
+def _is_of(line: str, names: Iterable[str]) -> bool:
+    words = line.removeprefix("# HELP ").removeprefix("# TYPE ").split("{")[0].split(" ")
+    return words[0] in {f"contact_center_{name}" for name in names}
+
+
+def samples(text: str) -> dict[str, str]:
+    """Return the value of each series in an exposition, as text."""
+    pairs: Any = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    return dict(pairs)
