@@ -43,7 +43,9 @@ def with_body(answers: Answers, endpoint: str, body: bytes) -> Answers:
     return answer
 
 
-def collect(vendor: Vendor, endpoint: str, answers: Answers, seen: Mapping[str, Snapshot] | None = None) -> Snapshot:
+def collect(
+    vendor: Vendor, endpoint: str, answers: Answers, seen: Mapping[str, Snapshot] | None = None
+) -> Snapshot:
     """Poll one endpoint, pages included."""
     moment = Moment(AT, seen or {})
     pending = list(vendor.requests(endpoint, moment))
@@ -67,7 +69,7 @@ def collect_all(vendor: Vendor, answers: Answers) -> dict[str, Snapshot]:
 
 
 def exposed(snapshots: Mapping[str, Snapshot], vendor: str = "zendesk_talk") -> str:
-    """Return what /metrics says of the contact centre with these snapshots; what is about the polls is left out."""
+    """Return what /metrics says of a contact centre with these snapshots, without what is about the polls."""
     states = {
         name: EndpointState(Held(snapshot, AT.timestamp(), 1e12), AT.timestamp(), None, tried=True)
         for name, snapshot in snapshots.items()
@@ -86,5 +88,5 @@ def _is_of(line: str, names: Iterable[str]) -> bool:
 
 def samples(text: str) -> dict[str, str]:
     """Return the value of each series in an exposition, as text."""
-    pairs: Any = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    pairs: Any = (line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
     return dict(pairs)

@@ -52,7 +52,6 @@ QUEUE_METRICS = (
 )
 AGENT_METRICS = (
     "agents",
-    "queue_agents",
     "agent_status",
     "agent_status_since_timestamp_seconds",
     "agent_info",
@@ -66,8 +65,8 @@ AGENT_METRICS = (
     "agent_holds_today",
     "agent_transfers_today",
     "agent_conferences_today",
-    "window_start_timestamp_seconds",
 )
+GROUP_METRICS = ("queue_agents", "queue_info")
 ACCOUNT_METRICS = (
     "calls_today",
     "call_outcomes_today",
@@ -108,16 +107,17 @@ class ZendeskTalk:
     Credentials: ClassVar[type[Struct]] = ZendeskCredentials
     Options: ClassVar[type[Struct]] = ZendeskOptions
 
-    endpoints = (
-        Endpoint(QUEUES, QUEUE_METRICS),
-        Endpoint(AGENTS, AGENT_METRICS),
-        Endpoint(ACCOUNT, ACCOUNT_METRICS, every=10),
-        Endpoint(TEAM, TEAM_METRICS, every=10),
-    )
-
     def __init__(self, credentials: ZendeskCredentials, options: ZendeskOptions, site: Site) -> None:
         self._options = options
         self._site = site
+        groups = GROUP_METRICS if options.groups else ()
+        window = ("window_start_timestamp_seconds",) if site.time_zone else ()
+        self.endpoints = (
+            Endpoint(QUEUES, QUEUE_METRICS),
+            Endpoint(AGENTS, AGENT_METRICS + groups + window),
+            Endpoint(ACCOUNT, ACCOUNT_METRICS, every=10),
+            Endpoint(TEAM, TEAM_METRICS, every=10),
+        )
         self._words = Words.with_taught(site.statuses)
         self.scheme: Scheme = scheme(credentials, options.base_url)
         self.limit = Limit(CALLS_PER_MINUTE[options.plan])
