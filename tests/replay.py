@@ -27,8 +27,9 @@ def recorded(folder: Path) -> Answers:
         path = folder / request.url.split("/", 3)[3]
         query = "&".join(f"{key}={value}" for key, value in request.query)
         special = path.with_name(f"{path.name}?{query}")
-        body = (special if special.exists() else path).read_bytes()
-        return Reply(request, 200, body, AT.timestamp(), {"content-type": "application/json"})
+        file = special if special.exists() else path
+        status, body = (200, file.read_bytes()) if file.exists() else (404, b"")
+        return Reply(request, status, body, AT.timestamp(), {"content-type": "application/json"})
 
     return answer
 
