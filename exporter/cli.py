@@ -1,0 +1,249 @@
+"""The command line: words to deeds. Nothing else in the program prints."""
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from exporter import __version__, doctor, log
+from exporter.app import Exporter
+from exporter.config import Config, ConfigError, read_listen
+from exporter.config.secrets import secrets_in
+from exporter.config.types import Place
+from exporter.metrics.exposition import FAMILIES
+from exporter.metrics.family import PREFIX
+from exporter.plan import plan, read, told
+from exporter.simulator import server
+from exporter.simulator.demo import Demo, demo_centre
+from exporter.simulator.faults import Faulty, read_faults
+from exporter.transport import tls_context
+
+FINE, FAILED, WRONG_CONFIG = 0, 1, 2
+SIMULATOR_PORT = 10778
+_DEMO_ZONE = ZoneInfo("Europe/Berlin")
+_SWITCH = 0.0005  # seconds after which the worker thread gives way to the event loop
+_GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 fine, 1 failed, 2 wrong config."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+    except ConfigError as wrong:
+        print(wrong, file=sys.stderr)
+        return WRONG_CONFIG
+    except OSError as fault:
+        print(f"contact-center-exporter: {fault.strerror or type(fault).__name__}", file=sys.stderr)
+        return FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="contact-center-exporter",
+        description="Contact-centre statistics of many vendors for Prometheus. Without a command: run.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    _run_options(parser)
+    parser.set_defaults(command=_run)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def command(name: str, act: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=text)
+        one.set_defaults(command=act)
+        return one
+
+    _run_options(command("run", _run, "poll every account of the config and serve /metrics (the default)"))
+    check = command("check", _check, "check the config without asking anybody, and print what it will cost")
+    check.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
+    check.add_argument("--agents", type=int, default=100, help="agents of an account (default: %(default)s)")
+    examine = command("doctor", _doctor, "ask each vendor once, and tell what the key may see")
+    examine.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
+    demo = command("demo", _demo, "a simulated contact centre and the exporter; no account needed")
+    demo.add_argument(
+        "--config", type=Path, help="a config whose accounts are simulated (default: built in)"
+    )
+    _serve_options(demo)
+    simulate = command("simulate", _simulate, "the simulated contact centre alone")
+    simulate.add_argument("--port", type=int, default=SIMULATOR_PORT, help="default: %(default)s")
+    simulate.add_argument("--speed", type=float, default=1.0, help="seconds of its life a second")
+    simulate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    simulate.add_argument("--faults", type=Path, help="a JSON file of faults to inject")
+    command("metrics", _metrics, "print the table of all metrics")
+    return parser
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
+    _serve_options(parser)
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen", help="host:port, in place of the config's server.listen")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    parser.add_argument("--log-format", choices=("auto", "console", "json"), default="auto")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    reader = _reader(arguments.config, arguments.listen)
+    return _complete(_serve(reader(), reader, arguments))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    config = _reader(arguments.config)()
+    print(told([plan(account, arguments.agents) for account in config.accounts]))
+    return FINE
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    return _complete(_examine(_reader(arguments.config)()))
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    return _complete(_play(arguments))
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    return _complete(_act(arguments))
+
+
+def _metrics(_: argparse.Namespace) -> int:
+    for family in FAMILIES:
+        labels = ", ".join(("vendor", "account", *family.labels))
+        print(f"{PREFIX}{family.name} ({family.kind}) {{{labels}}}\n    {family.help}")
+    return FINE
+
+
+def _reader(path: Path, listen: str | None = None) -> Callable[[], Config]:
+    """Return what reads the config, now and at each reload; an address of the command line goes before its own."""
+
+    def reader() -> Config:
+        config = read(path, os.environ)
+        if listen is None:
+            return config
+        return replace(config, server=replace(config.server, listen=read_listen(listen, Place(Path()))))
+
+    return reader
+
+
+def _complete(work: Coroutine[None, None, int]) -> int:
+    """Run to the end, on uvloop where it is installed: its idle TLS connections take a quarter of the memory."""
+    factory = None
+    with suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - it is not there on every platform
+
+        factory = uvloop.new_event_loop
+    sys.setswitchinterval(_SWITCH)
+    gc.freeze()
+    gc.set_threshold(*_GC)
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
+
+
+async def _serve(config: Config, reader: Callable[[], Config], arguments: argparse.Namespace) -> int:
+    """Run the exporter until a signal ends it."""
+    secrets = list(secrets_in(config))
+    with log.opened(
+        stream=log.raw(sys.stderr.fileno()),
+        level=arguments.log_level,
+        style=arguments.log_format,
+        secrets=lambda: (secret.reveal() for secret in secrets),
+    ) as journal:
+
+        def reread() -> Config:
+            fresh = reader()
+            secrets.extend(secrets_in(fresh))  # the old ones stay: they may still be in a line
+            return fresh
+
+        exporter = Exporter(config, read=reread, log=journal.log, lines_dropped=lambda: journal.dropped)
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            _follow_signals(stop, lambda: tasks.create_task(exporter.reload()))
+            host = config.server.listen.host
+
+            def listening(port: int) -> None:
+                journal.log.info("serving", url=f"http://{_shown(host)}:{port}/", accounts=len(config.accounts))
+
+            await exporter.run(stop, listening)
+    return FINE
+
+
+def _follow_signals(stop: asyncio.Event, reload: Callable[[], object]) -> None:
+    """End on the first SIGTERM or SIGINT, at once on the second, and reload on SIGHUP."""
+
+    def end() -> None:
+        if stop.is_set():
+            os._exit(FAILED)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, end)
+    loop.add_signal_handler(signal.SIGINT, end)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _shown(host: str) -> str:
+    """Return the host as one would write it into a browser on this machine."""
+    everywhere = host in {"", "0.0.0.0", "::"}  # noqa: S104 - this only names it
+    return "localhost" if everywhere else f"[{host}]" if ":" in host else host
+
+
+async def _examine(config: Config) -> int:
+    with log.opened(
+        stream=log.raw(sys.stderr.fileno()), level="error", style="auto", secrets=lambda: ()
+    ) as journal:
+        checkups = [
+            await doctor.examine(account, config.server.state_dir, tls_context(), journal.log)
+            for account in config.accounts
+        ]
+    print("\n\n".join(map(doctor.told, checkups)))
+    return FINE if all(checkup.healthy for checkup in checkups) else FAILED
+
+
+async def _play(arguments: argparse.Namespace) -> int:
+    """Run a simulated centre and the exporter beside it."""
+    centre = demo_centre(datetime.now(UTC), _DEMO_ZONE)
+    ports = {"zendesk_talk": SIMULATOR_PORT} if arguments.config else {}
+    async with server.serve({"zendesk_talk": centre.dialect}, ports=ports) as urls, asyncio.TaskGroup() as tasks:
+        pace = tasks.create_task(server.pace(centre.floor))
+        with tempfile.TemporaryDirectory() as folder:
+            path = arguments.config or _written(Path(folder), centre, urls)
+            reader = _reader(path, arguments.listen)
+            code = await _serve(reader(), reader, arguments)
+        pace.cancel()
+    return code
+
+
+def _written(folder: Path, centre: Demo, urls: Mapping[str, str]) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(f"polling: {{interval: 5s}}\n{centre.config(urls['zendesk_talk'])}")
+    return path
+
+
+async def _act(arguments: argparse.Namespace) -> int:
+    """Run a simulated centre alone, until a signal ends it."""
+    centre = demo_centre(datetime.now(UTC), _DEMO_ZONE, arguments.seed)
+    faults = read_faults(arguments.faults.read_bytes()) if arguments.faults else ()
+    dialects = {"zendesk_talk": Faulty(centre.dialect, faults, centre.floor)}
+    stop = asyncio.Event()
+    _follow_signals(stop, lambda: None)
+    async with (
+        server.serve(dialects, ports={"zendesk_talk": arguments.port}) as urls,
+        asyncio.TaskGroup() as tasks,
+    ):
+        pace = tasks.create_task(server.pace(centre.floor, arguments.speed))
+        print(centre.config(urls["zendesk_talk"]), flush=True)
+        await stop.wait()
+        pace.cancel()
+    return FINE
