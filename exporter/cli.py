@@ -17,9 +17,8 @@ from msgspec.structs import replace
 
 from exporter import __version__, doctor, log
 from exporter.app import Exporter
-from exporter.config import Config, ConfigError, read_listen
+from exporter.config import Config, ConfigError, Listen, read_listen
 from exporter.config.secrets import secrets_in
-from exporter.config.types import Place
 from exporter.metrics.exposition import FAMILIES
 from exporter.metrics.family import PREFIX
 from exporter.plan import plan, read, told
@@ -90,9 +89,18 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", help="host:port, in place of the config's server.listen")
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", type=_address, help="in place of the config's server.listen"
+    )
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     parser.add_argument("--log-format", choices=("auto", "console", "json"), default="auto")
+
+
+def _address(text: str) -> Listen:
+    try:
+        return read_listen(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -125,14 +133,14 @@ def _metrics(_: argparse.Namespace) -> int:
     return FINE
 
 
-def _reader(path: Path, listen: str | None = None) -> Callable[[], Config]:
+def _reader(path: Path, listen: Listen | None = None) -> Callable[[], Config]:
     """Return what reads the config, now and at each reload; an address of the command line goes before its own."""
 
     def reader() -> Config:
         config = read(path, os.environ)
         if listen is None:
             return config
-        return replace(config, server=replace(config.server, listen=read_listen(listen, Place(Path()))))
+        return replace(config, server=replace(config.server, listen=listen))
 
     return reader
 

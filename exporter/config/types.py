@@ -148,10 +148,9 @@ def _refuse_insecure(scheme: str, host: str) -> None:
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(host)
+        return ip_address(host)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _sound(host: str) -> bool:

@@ -1,7 +1,6 @@
 """What must not be read in a line: secrets by the name of their field, by their value and by their look."""
 
 import json
-import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +12,8 @@ from urllib.parse import quote, quote_plus
 _HIDDEN = "***"
 _TEXT, _TRACE = 512, 2_048  # most characters of a value, and of a traceback
 _SEEN = 16_384  # most characters of a text in which secrets are sought; what is beyond them is cut off anyway
-_ITEMS, _DEPTH = 32, 4
+_ITEMS, _DEPTH = 20, 4
+_EXACT = 2**53  # beyond this, and for NaN, a number is told as text
 _SHORTEST = 4  # characters below which a secret would be found everywhere
 
 _SENSITIVE = re.compile(
@@ -32,7 +32,7 @@ _LOOKS = (
         ),
         rf"\1{_HIDDEN}",
     ),
-    (re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"), _HIDDEN),
+    (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"), _HIDDEN),
 )
 
 
@@ -42,16 +42,15 @@ class Redaction:
     def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
         """Seek the secrets that the function returns at each refresh."""
         self._secrets = secrets
-        self._known: frozenset[str] = frozenset()
-        self._forms: tuple[tuple[str, re.Pattern[str]], ...] = ()
+        self._known: dict[str, frozenset[str]] = {}
+        self._forms: dict[str, list[str]] = {}
 
     def refresh(self) -> None:
         """Learn the secrets as they are now; where that fails, go on with those that were known."""
         with suppress(Exception):
-            if (known := frozenset(self._secrets())) != self._known:
-                forms = sorted({form for secret in known for form in _forms(secret)}, key=len, reverse=True)
-                self._forms = tuple((form.lower(), re.compile(re.escape(form), re.IGNORECASE)) for form in forms)
-                self._known = known
+            if (secrets := set(self._secrets())) != self._known.keys():
+                self._known = {secret: self._known.get(secret) or _forms(secret) for secret in secrets}
+                self._forms = _by_beginning(self._known.values())
 
     def value(self, value: object, name: str = "", depth: int = 0) -> Any:
         """Return a value as plain JSON; `name` is of the field it stands in."""
@@ -73,9 +72,8 @@ class Redaction:
 
     def _number(self, value: float) -> object:
         text = _told(value)
-        sound = math.isfinite(value) if isinstance(value, float) else len(text) < _SHORTEST * 5
         shown = self._short(text)
-        return value if sound and shown == text else shown
+        return value if shown == text and abs(value) < _EXACT else shown
 
     def _container(self, value: Any, depth: int) -> object:
         if isinstance(value, Mapping):
@@ -89,9 +87,10 @@ class Redaction:
 
     def _clean(self, text: str) -> str:
         lower = text.lower()
-        for form, pattern in self._forms:
-            if form in lower:
-                text = pattern.sub(_HIDDEN, text)
+        beginnings = {lower[place : place + _SHORTEST] for place in range(len(lower))} & self._forms.keys()
+        found = (form for beginning in beginnings for form in self._forms[beginning] if form.lower() in lower)
+        for form in sorted(found, key=len, reverse=True):
+            text = re.sub(re.escape(form), _HIDDEN, text, flags=re.IGNORECASE)
         for pattern, shown in _LOOKS:
             text = pattern.sub(shown, text)
         return text
@@ -111,16 +110,32 @@ def _told(value: object) -> str:
         return f"({type(value).__name__})"
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """Yield the secret, and what others make of it: escaped, encoded, line by line."""
+def _by_beginning(known: Iterable[frozenset[str]]) -> dict[str, list[str]]:
+    """Sort the forms of all secrets by how they begin, so that a text is not searched for each of a thousand."""
+    found: dict[str, list[str]] = {}
+    for form in (form for forms in known for form in forms):
+        found.setdefault(form.lower()[:_SHORTEST], []).append(form)
+    return found
+
+
+def _forms(secret: str) -> frozenset[str]:
+    """Return the secret, and what others make of it: escaped, encoded, line by line."""
     if len(secret) < _SHORTEST:
-        return
-    told = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+        return frozenset()
     data = secret.encode("utf-8", "replace")
+    escaped = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
     quoted = (quote(data), quote(data, safe=""), quote_plus(data))
-    yield from (secret, escape(secret), data.hex(), *told, *quoted)
-    yield from (line for line in secret.splitlines() if len(line) >= 2 * _SHORTEST)
-    for skipped, mixed in enumerate((0, 2, 3)):  # characters that depend on what stands before the secret, too
+    lines = (line for line in secret.splitlines() if len(line) >= 2 * _SHORTEST)
+    return frozenset(
+        form
+        for form in (secret, escape(secret), data.hex(), *escaped, *quoted, *lines, *_base64(data))
+        if len(form) >= _SHORTEST
+    )
+
+
+def _base64(data: bytes) -> Iterator[str]:
+    """Yield the characters that the data make in base64, wherever in a longer text they stand."""
+    for skipped, mixed in enumerate((0, 2, 3)):  # the first ones depend on what stands before, too
         whole = b64encode(bytes(skipped) + data).decode().rstrip("=")
         form = whole[mixed : len(whole) - bool((skipped + len(data)) % 3)]
         if len(form) > _SHORTEST:

@@ -1,4 +1,4 @@
-"""Where lines go: a thread of its own writes, so that a stuck stream costs lines, which are counted, and no time."""
+"""Where lines go: a thread of its own writes, so that a stuck stream costs lines, which are counted, not time."""
 
 import queue
 import threading

@@ -33,11 +33,11 @@ class Publisher:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            await self.publish()
+            shown = await self.publish()
             took = loop.time() - began
             self._process.render_seconds.set(took)
             await asyncio.sleep(min(max(_SHORTEST_REST, _REST * took), _LONGEST_REST))
-            expiry = self._world().at(loop.time()).next_expiry()
+            expiry = shown.next_expiry()  # perhaps over by now: then what grew too old meanwhile leaves at once
             patience = _REFRESH if expiry is None else min(_REFRESH, max(0.0, expiry - loop.time()))
             try:
                 async with asyncio.timeout(patience):
@@ -45,11 +45,12 @@ class Publisher:
             except TimeoutError:
                 continue
 
-    async def publish(self) -> None:
-        """Render the World as it is now, without what is too old."""
+    async def publish(self) -> World:
+        """Render the World as it is now, without what is too old, and return what is shown."""
         loop = asyncio.get_running_loop()
         self._changed.clear()
         world = self._world().at(loop.time())
         self.page = await loop.run_in_executor(self._worker, self._exposition.render, world)
         self._process.series.set(self.page.series)
         self._process.refused.set(self.page.refused)
+        return world

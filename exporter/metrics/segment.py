@@ -158,8 +158,10 @@ def _prefixes(family: Family[Any], account: Labels, keys: Sequence[str | Labels]
     """Return `name{labels} ` for each key, or nothing where the labels are not those of the family."""
     names = [key for key in keys if type(key) is str]
     if len(names) == len(keys) > 0 and len(rest) + 1 == len(family.labels) and _plain("".join(names), names):
-        head, tail = _series(family.name, family.labels, account, ("|", *rest)).decode().rsplit("|", 1)
-        return [f"{head}{name}{tail}".encode() for name in names]
+        # Inside a value a quote is escaped, so that this mark can only be where the first label is empty.
+        mark = f',{family.labels[0]}="'
+        head, tail = _series(family.name, family.labels, account, ("", *rest)).decode().split(f'{mark}"')
+        return [f'{head}{mark}{name}"{tail}'.encode() for name in names]
     return [_prefix(family, account, (*_labels(key), *rest)) for key in keys]
 
 

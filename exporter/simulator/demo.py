@@ -144,6 +144,7 @@ accounts:
       client_secret: {self.account.keys.client_secret}
     options:
       base_url: {base_url}
+      plan: {self.account.plan}
       queues:
 {queues}
       groups:

@@ -13,6 +13,7 @@ from exporter.simulator.exchange import Answer, Asked, Dialect
 from exporter.simulator.floor import Floor
 
 _STEP_SECONDS = 0.5
+_STOP_SECONDS = 0.1  # for aiohttp 0 would mean for ever
 _COMPRESS_FROM = 1024
 
 
@@ -33,9 +34,8 @@ async def serve(
     async with AsyncExitStack() as stack:
         urls = {}
         for name, dialect in dialects.items():
-            runner = web.ServerRunner(
-                web.Server(partial(_handle, dialect, clock), access_log=None), shutdown_timeout=0
-            )
+            server = web.Server(partial(_handle, dialect, clock), access_log=None, handler_cancellation=True)
+            runner = web.ServerRunner(server, shutdown_timeout=_STOP_SECONDS)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, "127.0.0.1", (ports or {}).get(name, 0)).start()

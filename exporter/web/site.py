@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import sha256
 from importlib.resources import files
 from typing import Protocol
@@ -16,7 +16,7 @@ from exporter.web import status
 from exporter.web.negotiate import takes_gzip, wants_openmetrics
 from exporter.web.server import SERVER, Limits
 
-_PIECE = 256 * 1024  # a whole big page at once would be copied for every slow reader
+_CHUNK = 256 * 1024  # a whole big page at once would be copied for every slow reader
 _LOST = 10.0  # seconds without a heartbeat after which the loops count as dead
 _PATIENCE = 30.0  # seconds after the start from which a silent vendor no longer keeps us unready
 
@@ -155,12 +155,27 @@ async def _send(request: web.BaseRequest, answer: _Answer) -> web.StreamResponse
     response.content_length = sum(map(len, answer.pieces))
     await response.prepare(request)
     if request.method != "HEAD":
-        for piece in answer.pieces:
-            whole = memoryview(piece)
-            for start in range(0, len(whole), _PIECE):
-                await response.write(whole[start : start + _PIECE])
+        for chunk in _chunks(answer.pieces):
+            await response.write(chunk)
     await response.write_eof()
     return response
+
+
+def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes | memoryview]:
+    """Yield the pieces in chunks of much the same size: parts of the long ones, the short ones joined."""
+    short: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if len(piece) > _CHUNK or size + len(piece) > _CHUNK:
+            yield b"".join(short)
+            short, size = [], 0
+        if len(piece) > _CHUNK:
+            whole = memoryview(piece)
+            yield from (whole[start : start + _CHUNK] for start in range(0, len(whole), _CHUNK))
+        else:
+            short.append(piece)
+            size += len(piece)
+    yield b"".join(short)
 
 
 def _page(page: Page, accept: str, accept_encoding: str) -> _Answer:
@@ -178,7 +193,7 @@ def _page(page: Page, accept: str, accept_encoding: str) -> _Answer:
 def _ready(world: World, pulse: Pulse) -> _Answer:
     states = [state for account in world.accounts.values() for state in account.endpoints.values()]
     missing = sum(not state.tried for state in states)
-    if missing and pulse.now - pulse.started < _PATIENCE:
+    if (missing or not states) and pulse.now - pulse.started < _PATIENCE:
         return _plain(f"not ready: {missing} of {len(states)} endpoints have not been polled yet", 503)
     return _plain("ok")
 

@@ -7,6 +7,7 @@ in C. Only one that does not is walked a second time, field by field, to save wh
 import json
 import re
 from functools import cache
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, NoReturn, TypeVar, Union, get_args, get_origin
 
@@ -95,7 +96,7 @@ class _Walk:
             return self._struct(value, shape, path)
         origin = get_origin(shape)
         if origin in (list, tuple):
-            return self._rows(value, get_args(shape)[0], path)
+            return origin(self._rows(value, get_args(shape)[0], path))
         if origin in (Union, UnionType):
             return self._union(value, get_args(shape), path)
         if origin is dict:
@@ -143,7 +144,7 @@ class _Walk:
         found = {}
         for key, item in value.items():
             try:
-                found[key] = self.fit(item, shape, f"{path}.*")
+                found[_legal(key)] = self.fit(item, shape, f"{path}.*")
             except _Misfit:
                 self.note(f"{path}.*")
         return found
@@ -151,7 +152,8 @@ class _Walk:
     def _union(self, value: object, shapes: tuple[Any, ...], path: str) -> Any:
         if value is None and NoneType in shapes:
             return None
-        for shape in shapes:
+        # The value's own type comes first: the text "007" is an id, and only where no text is due a number.
+        for shape in sorted(shapes, key=lambda shape: _bare(shape) is not type(value)):
             if shape in (NoneType, UnsetType):
                 continue
             try:
@@ -159,7 +161,10 @@ class _Walk:
             except _Misfit:
                 continue
         if isinstance(value, str) and value.strip() in _NO_NUMBER:
-            return None if NoneType in shapes else UNSET
+            if NoneType in shapes:
+                return None
+            if UnsetType in shapes:
+                return UNSET
         raise _Misfit
 
 
@@ -169,17 +174,28 @@ def _fields(shape: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
 
 
 def _leaf(value: object, shape: Any) -> Any:
-    bare = get_args(shape)[0] if get_origin(shape) is Annotated else shape
+    bare = _bare(shape)
     if bare in (int, float) and isinstance(value, str):
         value = _number(value)
+    if isinstance(value, float) and not isfinite(value):
+        raise _Misfit  # 1e999
     if bare is int and isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str):
-        value = value.encode("utf-8", "replace").decode()  # a lone surrogate is legal JSON and no legal text
+        value = _legal(value)
     try:
         return msgspec.convert(value, shape)
     except (msgspec.MsgspecError, OverflowError):
         raise _Misfit from None
+
+
+def _bare(shape: Any) -> Any:
+    return get_args(shape)[0] if get_origin(shape) is Annotated else shape
+
+
+def _legal(text: str) -> str:
+    """Replace lone surrogates: legal in JSON, and in no text."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _number(text: str) -> float | int:

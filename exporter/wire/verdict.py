@@ -65,6 +65,6 @@ def instant(text: str) -> float | None:
     """Return the instant of an HTTP date in seconds since the Unix epoch; None where it is no date."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
