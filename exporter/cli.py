@@ -22,9 +22,11 @@ from exporter.config.secrets import secrets_in
 from exporter.metrics.exposition import FAMILIES
 from exporter.metrics.family import PREFIX
 from exporter.plan import plan, read, told
+from exporter.record import record
 from exporter.simulator import server
 from exporter.simulator.demo import Demo, demo_centre
 from exporter.simulator.faults import Faulty, read_faults
+from exporter.simulator.recorded import Recorded
 from exporter.transport import tls_context
 
 FINE, FAILED, WRONG_CONFIG = 0, 1, 2
@@ -70,15 +72,19 @@ def _parser() -> argparse.ArgumentParser:
     examine = command("doctor", _doctor, "ask each vendor once, and tell what the key may see")
     examine.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
     demo = command("demo", _demo, "a simulated contact centre and the exporter; no account needed")
-    demo.add_argument(
-        "--config", type=Path, help="a config whose accounts are simulated (default: built in)"
-    )
+    demo.add_argument("--config", type=Path, help="a config whose accounts are simulated (default: built in)")
     _serve_options(demo)
     simulate = command("simulate", _simulate, "the simulated contact centre alone")
     simulate.add_argument("--port", type=int, default=SIMULATOR_PORT, help="default: %(default)s")
     simulate.add_argument("--speed", type=float, default=1.0, help="seconds of its life a second")
     simulate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     simulate.add_argument("--faults", type=Path, help="a JSON file of faults to inject")
+    recording = command("record", _record, "ask each vendor once, and keep the answers without anything personal")
+    recording.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
+    recording.add_argument("--folder", type=Path, default=Path("recorded"), help="default: %(default)s")
+    replay = command("replay", _replay, "answer on 127.0.0.1 as one recorded account did")
+    replay.add_argument("folder", type=Path, help="one account's folder of a recording")
+    replay.add_argument("--port", type=int, default=SIMULATOR_PORT, help="default: %(default)s")
     command("metrics", _metrics, "print the table of all metrics")
     return parser
 
@@ -124,6 +130,14 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _simulate(arguments: argparse.Namespace) -> int:
     return _complete(_act(arguments))
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    return _complete(_keep(_reader(arguments.config)(), arguments.folder))
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    return _complete(_repeat(arguments.folder, arguments.port))
 
 
 def _metrics(_: argparse.Namespace) -> int:
@@ -217,6 +231,28 @@ async def _examine(config: Config) -> int:
         ]
     print("\n\n".join(map(doctor.told, checkups)))
     return FINE if all(checkup.healthy for checkup in checkups) else FAILED
+
+
+async def _keep(config: Config, folder: Path) -> int:
+    whole = True
+    with log.opened(
+        stream=log.raw(sys.stderr.fileno()), level="error", style="auto", secrets=lambda: ()
+    ) as journal:
+        for account in config.accounts:
+            place = folder / account.name
+            for one in await record(account, place, config.server.state_dir, tls_context(), journal.log):
+                whole = whole and one.failure is None
+                print(f"{account.name}  {one.endpoint}  {one.failure or f'{len(one.files)} files in {place}'}")
+    return FINE if whole else FAILED
+
+
+async def _repeat(folder: Path, port: int) -> int:
+    stop = asyncio.Event()
+    _follow_signals(stop, lambda: None)
+    async with server.serve({"recorded": Recorded(folder)}, ports={"recorded": port}) as urls:
+        print(f"base_url: {urls['recorded']}", flush=True)
+        await stop.wait()
+    return FINE
 
 
 async def _play(arguments: argparse.Namespace) -> int:

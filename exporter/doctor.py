@@ -79,7 +79,7 @@ async def _ask(
     except PollFailed as failed:
         return Finding(endpoint.name, f"{failed.reason}: {failed.detail}", missing=endpoint.gives)
     seen[endpoint.name] = snapshot
-    filled = {family.name for family in CENTRE if list(family.columns(snapshot))}
+    filled = {family.name for family in CENTRE if family.has_samples(snapshot)}
     return Finding(
         endpoint.name,
         None,

@@ -52,6 +52,10 @@ class Family(Struct, Generic[T], frozen=True):
     columns: Callable[[T], Iterable[Column]]
     kind: Kind = Kind.GAUGE
 
+    def has_samples(self, of: T) -> bool:
+        """Return whether there is anything to show."""
+        return any(one.keys for one in self.columns(of))
+
 
 def column(samples: Iterable[tuple[Labels, Value]]) -> list[Column]:
     """Return these samples as a column, or none where there are none."""

@@ -53,7 +53,6 @@ QUEUE_METRICS = (
 AGENT_METRICS = (
     "agents",
     "agent_status",
-    "agent_status_since_timestamp_seconds",
     "agent_info",
     "seconds_in_state",
     "agent_logged_in_seconds_today",
