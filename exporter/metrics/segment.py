@@ -18,6 +18,7 @@ from exporter.model import Histogram
 _LONGEST = 128
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format and bidi, surrogates, line separators
 _NUMERALS = b"0123456789.-+e,[]"
+_SURELY_FINITE = 308  # characters: an integer that takes more may be beyond every float
 
 
 class Track(Struct, frozen=True):
@@ -114,7 +115,8 @@ def _cells(values: Sequence[Any]) -> list[bytes] | None:
         return None
     if text.translate(None, _NUMERALS):
         return None
-    return (text[1:-1].replace(b",", b"\n,") + b"\n").split(b",")
+    cells = (text[1:-1].replace(b",", b"\n,") + b"\n").split(b",")
+    return cells if max(map(len, cells)) <= _SURELY_FINITE else None
 
 
 def _cell(value: float) -> bytes:

@@ -19,7 +19,7 @@ class Endpoint(Struct, frozen=True):
     name: str
     """The vendor's word for it: the `endpoint` label."""
     gives: tuple[str, ...]
-    """The metrics that its answers can fill, named after the prefix. Those that take two polls are not among them."""
+    """The metrics that its answers can fill, named after the prefix, but for those that take two polls."""
     every: int = 1
     """How many of the account's intervals lie between two polls: 1 for what is live, more for what is slow."""
     at_least: float = 5.0

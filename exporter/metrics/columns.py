@@ -1,0 +1,116 @@
+"""How the samples of a family are found in a snapshot."""
+
+from collections.abc import Callable, Collection, Iterable
+from operator import attrgetter
+from typing import Any
+
+from exporter.metrics.family import Column, Family, Labels, column
+from exporter.model import Agent, Measure, Snapshot, State, Status
+
+_ID = attrgetter("id")
+
+
+def _told(agents: Collection[Agent], value: Callable[[Agent], Any], rest: Labels = ()) -> Column:
+    """Return one sample an agent where it was told: None is no sample."""
+    keys, values = list(map(_ID, agents)), list(map(value, agents))
+    if None in values:
+        keys = [key for key, number in zip(keys, values, strict=True) if number is not None]
+        values = [number for number in values if number is not None]
+    return Column(keys, values, rest)
+
+
+def of_agents(name: str, text: str, field: str) -> Family[Snapshot]:
+    """Return a family with one sample an agent."""
+    value = attrgetter(field)
+
+    def columns(snapshot: Snapshot) -> Iterable[Column]:
+        return [_told(snapshot.agents, value)] if snapshot.agents else []
+
+    return Family(name, text, ("agent",), columns)
+
+
+def of_agents_by(name: str, text: str, label: str, **fields: str) -> Family[Snapshot]:
+    """Return a family with one sample an agent and kind; each kind has its field."""
+    values = {kind: attrgetter(field) for kind, field in fields.items()}
+
+    def columns(snapshot: Snapshot) -> Iterable[Column]:
+        agents = snapshot.agents
+        return [_told(agents, value, (kind,)) for kind, value in values.items()] if agents else []
+
+    return Family(name, text, ("agent", label), columns)
+
+
+def of_states(name: str, text: str, field: str) -> Family[Snapshot]:
+    """Return a family with one sample an agent and status."""
+    states = attrgetter(field)
+
+    def columns(snapshot: Snapshot) -> Iterable[Column]:
+        found: dict[State, tuple[list[str], list[float]]] = {}
+        for agent in snapshot.agents or ():
+            for state, value in states(agent).items():
+                keys, values = found.get(state) or found.setdefault(state, ([], []))
+                keys.append(agent.id)
+                values.append(value)
+        return [Column(keys, values, state) for state, (keys, values) in found.items()]
+
+    return Family(name, text, ("agent", "status", "vendor_status"), columns)
+
+
+def of_queues(name: str, text: str, field: str) -> Family[Snapshot]:
+    """Return a family with one sample a queue and channel."""
+    value = attrgetter(field)
+
+    def columns(snapshot: Snapshot) -> Iterable[Column]:
+        queues = snapshot.queues or ()
+        return column(((q.id, q.channel), n) for q in queues if (n := value(q)) is not None)
+
+    return Family(name, text, ("queue", "channel"), columns)
+
+
+def of_totals(name: str, text: str, measure: Measure, *labels: str) -> Family[Snapshot]:
+    """Return a family of a measure; its labels are `queue`, the measure's kind, both or none."""
+
+    def columns(snapshot: Snapshot) -> Iterable[Column]:
+        return column(
+            (tuple((total.queue or "") if label == "queue" else total.kind for label in labels), total.value)
+            for total in snapshot.totals or ()
+            if total.measure is measure
+        )
+
+    return Family(name, text, labels, columns)
+
+
+def by_status(snapshot: Snapshot) -> Iterable[Column]:
+    """Return all agents by status, zeros included."""
+    counts = snapshot.agents_by_status
+    return [] if counts is None else column(((status,), counts.get(status, 0)) for status in Status)
+
+
+def queue_agents(snapshot: Snapshot) -> Iterable[Column]:
+    """Return the agents of each queue by status, zeros included."""
+    return column(
+        ((queue.id, status), queue.agents.get(status, 0))
+        for queue in snapshot.queues or ()
+        if queue.agents is not None
+        for status in Status
+    )
+
+
+def callbacks(snapshot: Snapshot) -> Iterable[Column]:
+    """Return the waiting callback requests of each queue by source."""
+    return column(((q.id, source), n) for q in snapshot.queues or () for source, n in q.callbacks.items())
+
+
+def agent_status(snapshot: Snapshot) -> Iterable[Column]:
+    """Return one sample for the present status of each agent."""
+    found: dict[State, list[str]] = {}
+    for agent in snapshot.agents or ():
+        if agent.status is not None:
+            found.setdefault((agent.status, agent.vendor_status), []).append(agent.id)
+    return [Column(keys, [1] * len(keys), state) for state, keys in found.items()]
+
+
+def agent_info(snapshot: Snapshot) -> Iterable[Column]:
+    """Return the names of the agents, where they may be told."""
+    agents = snapshot.agents or ()
+    return column(((one.id, one.name, one.via or ""), 1) for one in agents if one.name is not None)
