@@ -6,9 +6,14 @@ All durations are seconds, all instants are seconds since the Unix epoch.
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""One empty mapping for all: a thousand agents would make a thousand."""
 
 ALL_QUEUES = "all"
 """The `queue` of numbers that a vendor gives for the whole account, where it tells queues apart no further."""
@@ -53,12 +58,12 @@ class Agent(Struct, frozen=True, gc=False):
     """The vendor's own word for the status; empty where it has none."""
     since: float | None = None
     """When the present status began, told by the vendor or seen by us; None where nobody can tell."""
-    seconds_in_state: Mapping[State, float] = {}
+    seconds_in_state: Mapping[State, float] = NOTHING
     """Time spent in each status since the window began. The times never overlap: they are parts of the time
     logged in (and offline, where that is told)."""
-    longest_stays: Mapping[State, float] = {}
+    longest_stays: Mapping[State, float] = NOTHING
     """Seconds of the longest single stay in each status."""
-    entries: Mapping[State, int] = {}
+    entries: Mapping[State, int] = NOTHING
     """How often each status was entered."""
     logged_in_seconds: float | None = None
     accepted: int | None = None
@@ -85,7 +90,7 @@ class Queue(Struct, frozen=True):
     in_progress: int | None = None
     longest_wait_seconds: float | None = None
     average_wait_seconds: float | None = None
-    callbacks: Mapping[str, int] = {}
+    callbacks: Mapping[str, int] = NOTHING
     """Callback requests waiting, by where they were made."""
     ai_agent_calls: int | None = None
     agents: Mapping[Status, int] | None = None
@@ -180,7 +185,7 @@ class Snapshot(Struct, frozen=True):
     """All agents by status, before any cap; None where no status was told."""
     window_start: float | None = None
     """Where "today" began for the account."""
-    dropped: Mapping[Dropped, int] = {}
+    dropped: Mapping[Dropped, int] = NOTHING
     """Rows that came and are not shown."""
     drift: tuple[str, ...] = ()
     """Paths of the fields that were not as documented, for example `agents_activity[].online_time`."""

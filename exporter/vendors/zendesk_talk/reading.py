@@ -7,7 +7,18 @@ from typing import Any, TypeGuard
 from msgspec import UNSET, Struct, UnsetType
 
 from exporter.errors import Reason, Unreadable
-from exporter.model import ALL_QUEUES, Agent, Dropped, Queue, Snapshot, State, Status, Total, count_by_status
+from exporter.model import (
+    ALL_QUEUES,
+    NOTHING,
+    Agent,
+    Dropped,
+    Queue,
+    Snapshot,
+    State,
+    Status,
+    Total,
+    count_by_status,
+)
 from exporter.vendors.zendesk_talk.payloads import (
     ACCOUNT,
     AGENT_FIELDS,
@@ -96,7 +107,11 @@ def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Word
             rows.setdefault(str(row.agent_id), row)
     everyone = {key: row for rows in listed.values() for key, row in rows.items()}
     status = cache(words.status)
-    agents = {key: _agent(key, row, *status(row.agent_state, row.call_status)) for key, row in everyone.items()}
+    parts = {key: _parts(row) for key, row in everyone.items()}
+    agents = {
+        key: _agent(key, row, *status(row.agent_state, row.call_status), parts[key] or NOTHING)
+        for key, row in everyone.items()
+    }
     came = sum(len(page.value.agents_activity) for _, page in pages)
     return Snapshot(
         agents=tuple(agents.values()),
@@ -108,7 +123,7 @@ def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Word
         dropped={
             Dropped.INVALID: sum(page.invalid_rows for _, page in pages),
             Dropped.DUPLICATE: came - sum(map(len, listed.values())),
-            Dropped.INCONSISTENT: sum(_contradictory(_rest(row)) for row in everyone.values()),
+            Dropped.INCONSISTENT: sum(one is None for one in parts.values()),
         },
         drift=_drift(AGENTS, [page for _, page in pages], _absent(everyone.values(), AGENT_FIELDS)),
         unknown_statuses=words.unknown(everyone.values()),
@@ -129,14 +144,16 @@ def read_totals(endpoint: str, replies: tuple[Reply, ...]) -> Snapshot:
     return Snapshot(totals=tuple(totals), drift=_drift(endpoint, answers, _absent(overviews, core)))
 
 
-def _agent(key: str, row: AgentActivity, status: Status | None, word: str) -> Agent:
+def _agent(
+    key: str, row: AgentActivity, status: Status | None, word: str, seconds: Mapping[State, float]
+) -> Agent:
     return Agent(
         id=key,
         name=row.name,
         via=row.via,
         status=status,
         vendor_status=word,
-        seconds_in_state=_seconds_in_state(row),
+        seconds_in_state=seconds,
         logged_in_seconds=row.online_time,
         accepted=row.calls_accepted,
         declined=row.calls_denied,
@@ -166,35 +183,21 @@ def _queue(name: str, row: QueueActivity) -> Queue:
     )
 
 
-def _seconds_in_state(row: AgentActivity) -> dict[State, float]:
-    """Part the time logged in, so far as it is told; nothing where the parts contradict the whole.
+def _parts(row: AgentActivity) -> dict[State, float] | None:
+    """Part the time logged in, so far as it is told; None where the parts contradict the whole.
 
     Calls and wrap-up also happen to agents who are away, so their totals overlap the others. What is left of
     the time online, when the free time is taken off, is contact and wrap-up together, and overlaps nothing.
     """
-    rest = _rest(row)
-    if _contradictory(rest):
-        return {}
-    parts = {
-        _FREE: row.available_time,
-        _OCCUPIED: None if rest is None else max(rest, 0.0),
-        _AWAY: row.away_time,
-        _TRANSFERS_ONLY: row.transfers_only_time,
-    }
-    return {state: seconds for state, seconds in parts.items() if seconds is not None}
-
-
-def _rest(row: AgentActivity) -> float | None:
-    """Return what no other part of the time logged in accounts for; None where a part is not told."""
-    online, available = row.online_time, row.available_time
+    online, free = row.online_time, row.available_time
     away, transfers = row.away_time, row.transfers_only_time
-    if online is None or available is None or away is None or transfers is None:
+    if online is None or free is None or away is None or transfers is None:
+        told = {_FREE: free, _AWAY: away, _TRANSFERS_ONLY: transfers}
+        return {state: seconds for state, seconds in told.items() if seconds is not None}
+    occupied = online - free - away - transfers
+    if occupied < -_ROUNDING:
         return None
-    return online - available - away - transfers
-
-
-def _contradictory(rest: float | None) -> bool:
-    return rest is not None and rest < -_ROUNDING
+    return {_FREE: free, _OCCUPIED: max(occupied, 0.0), _AWAY: away, _TRANSFERS_ONLY: transfers}
 
 
 def _check_whole(pages: Sequence[tuple[str, Decoded[AgentsActivityReply]]]) -> None:

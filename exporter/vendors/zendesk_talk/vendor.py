@@ -169,10 +169,17 @@ class ZendeskTalk:
             case "current_queue_activity":
                 return read_queues(replies)
             case "agents_activity":
-                groups = tuple(group.name for group in self._options.groups)
-                return replace(read_agents(replies, groups, self._words), window_start=self._midnight(moment))
+                return replace(self._agents(replies), window_start=self._midnight(moment))
             case _:
                 return read_totals(endpoint, replies)
+
+    def _agents(self, replies: tuple[Reply, ...]) -> Snapshot:
+        """Read the agents; a group that has the name of a queue is named by the queue, since no series comes twice."""
+        groups = tuple(group.name for group in self._options.groups)
+        named = {queue.name for queue in self._options.queues}
+        snapshot = read_agents(replies, groups, self._words)
+        queues = (replace(queue, name=None) if queue.id in named else queue for queue in snapshot.queues or ())
+        return replace(snapshot, queues=tuple(queues))
 
     def _midnight(self, moment: Moment) -> float | None:
         """Return where the vendor's today began, if the config tells the time zone that the account is set to."""
