@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 LISTEN ?= 127.0.0.1:10777
 
-.PHONY: demo test check bench faults docs stack lock clean
+.PHONY: help demo test check bench docs picture lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 demo: .venv/runtime ## simulator + exporter, no account needed: http://127.0.0.1:10777/
-	$(BIN)/contact-center-exporter demo --listen $(LISTEN)
+	$(BIN)/contact-center-exporter demo --config config.yaml --listen $(LISTEN)
 
 test: .venv/development ## every test; those that need a program you lack say so and skip
 	$(BIN)/pytest
@@ -22,8 +25,11 @@ check: .venv/development ## what CI runs: format, lint, types, import rules, doc
 docs: .venv/development ## write docs/metrics.md and the field tables anew from the code
 	$(BIN)/python scripts/docs.py
 
-bench: .venv/development ## the figures of docs/performance.md, as ratios measured in one run
+bench: .venv/development ## how fast it is, as ratios measured in one run
 	$(BIN)/python scripts/bench.py
+
+picture: .venv/development ## docs/images/status.png anew from a running `make demo`; needs chromium
+	$(BIN)/python scripts/picture.py
 
 lock: .venv/development ## pin the newest versions that pyproject.toml allows, with their hashes
 	$(BIN)/pip install --quiet uv
@@ -32,7 +38,7 @@ lock: .venv/development ## pin the newest versions that pyproject.toml allows, w
 	$(BIN)/uv pip compile --universal --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --python-version 3.11 --quiet pyproject.toml --group dev --output-file requirements-dev.lock
 
-clean:
+clean: ## forget what was installed and measured
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/runtime: requirements.lock pyproject.toml

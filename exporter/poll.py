@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
-from exporter.errors import NotAllowed, PollFailed, Reason, Unreadable
+from exporter.errors import GrantLost, NotAllowed, PollFailed, Reason, Refused, Throttled, Unreadable
 from exporter.model import Snapshot, with_transitions
 from exporter.store import AccountState, EndpointState, Held, Store, Trouble
 from exporter.tally import Event, Span, Tally
@@ -21,6 +22,8 @@ from exporter.wire.http import Budget, Call, Reply, Request
 _LONGEST_POLL = 25.0
 _LONGEST_PAUSE = 900.0
 _PATIENCE = 5  # failures in a row before an endpoint is asked less often
+_MOST_DOUBLINGS = 16  # of the interval: more than lead to the longest pause, and no more than a float bears
+_STANDING = (Throttled, Refused, GrantLost)  # the client holds them for the account, and lets no call through
 _MOST_WORDS = 20  # unknown status words that are logged, each once
 
 
@@ -46,7 +49,8 @@ class Pace(Struct, frozen=True):
         """Return how long to wait at least for the next poll, after so many failures in a row."""
         if isinstance(failure, NotAllowed):
             return _LONGEST_PAUSE
-        return min(self.interval * 2.0 ** max(0, failures - _PATIENCE + 1), max(_LONGEST_PAUSE, self.interval))
+        doublings = min(max(0, failures - _PATIENCE + 1), _MOST_DOUBLINGS)
+        return min(self.interval * 2.0**doublings, max(_LONGEST_PAUSE, self.interval))
 
 
 class Asker(Protocol):
@@ -121,8 +125,9 @@ class AccountPoll:
         self._worker = worker
         self._wall = wall
         self._log = log.bind(vendor=vendor_name, account=name)
-        self._seen: dict[str, Snapshot] = {}
+        self._seen: dict[str, Held] = {}
         self._failures: dict[str, int] = {}
+        self._told: set[tuple[str, Reason]] = set()
         self._words: set[str] = set()
         self._state = AccountState(vendor_name, name, {one.name: EndpointState() for one in vendor.endpoints})
         for endpoint in vendor.endpoints:
@@ -148,7 +153,7 @@ class AccountPoll:
             missed = max(0, int((now() - due) / pace.interval))
             if missed:
                 self._tally.add(Event.POLL_SKIPPED, endpoint.name, by=missed)
-            beats = max(missed + 1, round(pause / pace.interval))
+            beats = max(missed + 1, math.ceil(pause / pace.interval))
             due += beats * pace.interval
 
     async def poll(self, endpoint: str) -> PollFailed | None:
@@ -157,7 +162,7 @@ class AccountPoll:
         at, began = self._wall(), loop.time()
         self._tally.add(Event.POLL, endpoint)
         try:
-            seen, shown = await self._ask(endpoint, at)
+            seen, shown = await self._ask(endpoint, at, began)
         except PollFailed as failed:
             failure: PollFailed | None = failed
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not end the loop: it is told, and tried again
@@ -165,17 +170,23 @@ class AccountPoll:
             failure = Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")
         else:
             failure = None
-            self._seen[endpoint] = seen
-            self._keep(endpoint, shown, at, began)
+            expires = began + self._paces[endpoint].max_age
+            self._seen[endpoint] = Held(seen, at, expires)
+            self._keep(endpoint, Held(shown, at, expires))
         self._tally.time(Span.POLL, endpoint, seconds=loop.time() - began)
         if failure:
             self._fail(endpoint, failure, at)
         self._publish()
         return failure
 
-    async def _ask(self, endpoint: str, at: float) -> tuple[Snapshot, Snapshot]:
-        """Return what the vendor said, for the vendor alone, and what of it may be shown."""
-        moment = Moment(datetime.fromtimestamp(at, UTC), dict(self._seen))
+    async def _ask(self, endpoint: str, at: float, began: float) -> tuple[Snapshot, Snapshot]:
+        """Return what the vendor said, for the vendor alone, and what of it may be shown.
+
+        What is too old to be shown is too old to learn from: who was not looked at in between may have left
+        a status and come back to it.
+        """
+        seen = {name: held.snapshot for name, held in self._seen.items() if held.expires > began}
+        moment = Moment(datetime.fromtimestamp(at, UTC), seen)
         requests = self._vendor.requests(endpoint, moment)
         replies = await self._asker.collect(requests, self._vendor.follow, self._paces[endpoint].deadline)
         return await asyncio.get_running_loop().run_in_executor(
@@ -187,7 +198,8 @@ class AccountPoll:
         seen = with_transitions(read, moment.seen.get(endpoint), moment.at.timestamp())
         return seen, self._veil(seen)
 
-    def _keep(self, endpoint: str, shown: Snapshot, at: float, began: float) -> None:
+    def _keep(self, endpoint: str, held: Held) -> None:
+        shown = held.snapshot
         for reason, rows in shown.dropped.items():
             if rows:
                 self._tally.add(Event.ROW_DROPPED, reason, by=rows)
@@ -196,10 +208,11 @@ class AccountPoll:
         self._tell_unknown(shown.unknown_statuses)
         before = self._state.endpoints[endpoint].trouble
         if before:
-            self._log.info("endpoint_recovered", endpoint=endpoint, after_seconds=round(at - before.since))
+            after = round(held.taken - before.since)
+            self._log.info("endpoint_recovered", endpoint=endpoint, after_seconds=after)
         self._failures[endpoint] = 0
-        held = Held(shown, at, began + self._paces[endpoint].max_age)
-        self._change(endpoint, EndpointState(held, at, None, tried=True))
+        self._told = {told for told in self._told if told[0] != endpoint}
+        self._change(endpoint, EndpointState(held, held.taken, None, tried=True))
 
     def _tell_unknown(self, words: frozenset[str]) -> None:
         if words:
@@ -209,11 +222,13 @@ class AccountPoll:
             self._log.warning("unknown_status", word=word, teach="statuses in the account's config")
 
     def _fail(self, endpoint: str, failure: PollFailed, at: float) -> None:
-        self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
+        if not isinstance(failure, _STANDING):
+            self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
         self._tally.add(Event.POLL_FAILED, endpoint, failure.reason)
         state = self._state.endpoints[endpoint]
         since = state.trouble.since if state.trouble else at
-        if state.trouble is None or state.trouble.reason is not failure.reason:
+        if (endpoint, failure.reason) not in self._told:  # each reason once, until the endpoint recovers
+            self._told.add((endpoint, failure.reason))
             self._log.warning("endpoint_broke", endpoint=endpoint, reason=failure.reason, detail=failure.detail)
         self._change(endpoint, replace(state, trouble=Trouble(failure.reason, failure.detail, since), tried=True))
 

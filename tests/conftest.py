@@ -1,12 +1,17 @@
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+
+
+def pytest_sessionstart() -> None:
+    asyncio.set_event_loop(None)  # else a plugin that asks for the loop in a plain test makes one, and leaks it
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -22,7 +27,7 @@ class _Reply(aiohttp.ClientResponse):
     """A reply as aioresponses 0.7.9 makes it, with the `stream_writer` that aiohttp asks for since 3.14."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, stream_writer=SimpleNamespace(output_size=0), **kwargs)
+        super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Agents at their desks, and the lines that lead to them."""
 
+from itertools import chain
+
 from exporter.model import Status
 from exporter.simulator.history import Call, Leg, Offer, Spell
 from exporter.simulator.plan import AgentPlan, QueuePlan
@@ -92,12 +94,9 @@ class Line:
                 pool.setdefault(agent, desk)
 
     def best_for(self, call: Call) -> Desk | None:
-        """Return who should be rung next: of those rung least often for this call, the longest idle."""
-        pool = {**self.reserve, **self.free} if call.legs else self.free
-        if not call.offers:
-            return next(iter(pool.values()), None)
-        rung = [offer.agent for offer in call.offers]
-        return min(pool.values(), key=lambda desk: rung.count(desk.plan.id), default=None)
+        """Return who should be rung next: the longest idle, which is never one who has just let it ring."""
+        reserve = self.reserve if call.legs else {}
+        return next(chain(reserve.values(), self.free.values()), None)
 
     def next_for(self, desk: Desk) -> Call | None:
         """Return the call that has waited longest among those this desk may take."""

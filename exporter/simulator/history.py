@@ -148,3 +148,8 @@ class Call(Struct):
     def ringing(self) -> bool:
         """Whether an agent is being rung for it now."""
         return bool(self.offers) and self.offers[-1].response is None
+
+    @property
+    def awaits_callback(self) -> bool:
+        """Whether the customer is off the line and waits to be called."""
+        return self.callback_wait is not None and self.callback_wait.end is None

@@ -135,7 +135,7 @@ class Switchboard:
         self._join(call)
 
     def _lapse(self, call: Call) -> None:
-        if call.callback_wait and call.callback_wait.end is None:
+        if call.callback_wait and call.awaits_callback:
             call.callback_wait.end = self._agenda.now
             del self._lines[call.queue].waiting[call.id]
             self._withdraw(call)
@@ -187,7 +187,7 @@ class Switchboard:
         self._respond(offer, Response.ACCEPTED)
         del self._lines[call.queue].waiting[call.id]
         desk = self._desks[offer.agent]
-        if call.callback_wait and call.callback_wait.end is None:
+        if call.callback_wait and call.awaits_callback:
             call.callback_wait.end = self._agenda.now
             self._dial(call, desk)
             return

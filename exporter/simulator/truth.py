@@ -142,12 +142,10 @@ def queue_now(floor: Floor, numbers: Collection[int] | None = None) -> QueueNow:
     ]
     waiting = [c for line in lines for c in line.waiting.values() if numbers is None or c.number in numbers]
     desks = {desk.plan.id: desk for line in lines for desk in line.desks}
-    callbacks = [call for call in waiting if call.callback_wait and call.callback_wait.end is None]
-    live = [call for call in waiting if call not in callbacks]
     agents = Counter(desk.presence for desk in desks.values())
     return QueueNow(
-        waits=_every(floor.now - call.waits[-1].start for call in live),
-        callbacks=Counter(call.callback for call in callbacks if call.callback),
+        waits=_every(floor.now - call.waits[-1].start for call in waiting if not call.awaits_callback),
+        callbacks=Counter(call.callback for call in waiting if call.callback and call.awaits_callback),
         agents=agents,
         logged_in=agents.total() - agents[Status.OFFLINE],
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import aiohttp
@@ -22,7 +23,6 @@ PAGES = 200
 TRIES = 3
 """Of one request, the first included."""
 _TOKEN_PATIENCE = 60.0  # seconds without a byte: a token call is waited for as long as may be
-_NOTICEABLE = 0.001  # seconds of waiting that are worth telling
 
 _Place = tuple[int, ...]
 
@@ -46,11 +46,11 @@ class Watch(Protocol):
 class _Poll:
     """What one poll has done so far."""
 
-    def __init__(self, generation: int, requests: tuple[Request, ...]) -> None:
+    def __init__(self, until: float, generation: int, requests: tuple[Request, ...]) -> None:
+        self.until = until
+        """When it must be done, on the loop's clock."""
         self.generation = generation
         """Of the credentials when the poll began: what is younger and refused would not get better by renewal."""
-        self.in_line = 0
-        """Calls that wait for the account's share of the limit."""
         self._asked = {_identity(request) for request in requests}
         self._follow_ups = 0
 
@@ -73,16 +73,6 @@ class _Poll:
             raise Unreadable(Reason.PAGING, f"the pages of {leader.endpoint} lead in a circle")
         self._asked.add(_identity(request))
         return request
-
-    def late(self, deadline: float) -> PollFailed:
-        """Return why the poll did not end in time."""
-        if self.in_line:
-            return PollFailed(
-                Reason.BUDGET,
-                f"our share of the vendor's limit did not let all calls through within {deadline:g} s;"
-                " raise budget_share or the interval, or ask for fewer queues",
-            )
-        return Transient(Reason.TIMEOUT, f"the vendor had not answered all calls after {deadline:g} s")
 
 
 class Client:
@@ -145,13 +135,11 @@ class Client:
         Raises:
             PollFailed: the first failure; a poll is whole or nothing.
         """
-        poll = _Poll(self._keys.generation, requests)
-        try:
-            async with asyncio.timeout(deadline):
+        poll = _Poll(_now() + deadline, self._keys.generation, requests)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(poll.until):
                 return await self._collect(requests, follow, poll)
-        except TimeoutError:
-            late = poll.late(deadline)
-        raise late
+        raise Transient(Reason.TIMEOUT, f"the vendor had not answered all calls after {deadline:g} s")
 
     async def _collect(
         self, requests: tuple[Request, ...], follow: Callable[[Reply], tuple[Request, ...]], poll: _Poll
@@ -210,26 +198,17 @@ class Client:
 
     async def _ask(self, request: Request, key: Pass, poll: _Poll) -> tuple[Reply, PollFailed | None]:
         async with self._seats:
-            await self._turn(poll)
+            if (waited := await self._pace.turn(poll.until)) > 0:
+                self._watch.throttled(waited)
+            self._silence.check()  # it may have begun meanwhile
             asking = exchange(self._session, request, authorization=key.authorization, cap=self._body_cap)
             reply = await self._timed(request.endpoint, asking)
         told = self._budget(reply)
         if told is not None:
             self._watch.budget(told)
             if told.limit is not None:
-                await self._pace.adopt(told.limit)
+                self._pace.adopt(told.limit)
         return reply, _page(reply) or self._judge(reply) or by_status(reply)
-
-    async def _turn(self, poll: _Poll) -> None:
-        began = _now()
-        poll.in_line += 1  # not undone where the deadline cuts the wait short: so the poll knows why it is late
-        try:
-            await self._pace.turn()
-        finally:
-            if (waited := _now() - began) > _NOTICEABLE:
-                self._watch.throttled(waited)
-        poll.in_line -= 1
-        self._silence.check()
 
     async def _token_call(self, request: Request, body: bytes) -> Reply:
         # On a connection of its own: where one that was kept open breaks, nobody can say if the call was heard.

@@ -3,40 +3,59 @@
 import asyncio
 import math
 
-from aiolimiter import AsyncLimiter
-
-from exporter.errors import PollFailed, Throttled
+from exporter.errors import PollFailed, Reason, Throttled
 
 SHORTEST, LONGEST = 1.0, 900.0  # seconds of silence, whatever a vendor says
 FIRST = 10.0  # seconds where it says nothing; doubled each time in a row
 
 
 class Pace:
-    """A share of the vendor's calls per minute: at most so many in any 60 seconds, a quarter of them at once."""
+    """A share of the vendor's calls per minute: at most so many in any 60 seconds, a quarter of them at once.
+
+    A token bucket, kept as the moment when it will be full again: so the wait is known before it begins.
+    """
 
     def __init__(self, calls_per_minute: float, share: float) -> None:
         self._share = share
+        self._full_at = -math.inf
+        self._set(calls_per_minute)
+
+    def _set(self, calls_per_minute: float) -> None:
         self._limit = calls_per_minute
-        self._bucket = _bucket(calls_per_minute * share)
+        ours = calls_per_minute * self._share
+        burst = max(1.0, ours / 4)
+        self._gap = 60 / max(ours - burst, ours / 2)  # burst and refill of a minute together are at most `ours`
+        self._slack = (burst - 1) * self._gap
 
-    async def turn(self) -> None:
-        """Return when the next call may be made."""
-        await self._bucket.acquire()
+    async def turn(self, until: float) -> float:
+        """Wait until the next call may be made, and return for how many seconds that was.
 
-    async def adopt(self, calls_per_minute: float) -> None:
+        Raises:
+            PollFailed: it may only be made after `until`, on the loop's clock.
+        """
+        now = asyncio.get_running_loop().time()
+        full_at = max(self._full_at, now)
+        wait = max(0.0, full_at - self._slack - now)
+        if wait and now + wait >= until:
+            raise PollFailed(
+                Reason.BUDGET,
+                f"the next call is due in {wait:.0f} s, later than this poll may last;"
+                " raise budget_share or the interval, or ask for fewer queues",
+            )
+        self._full_at = full_at + self._gap
+        try:
+            await asyncio.sleep(wait)
+        except asyncio.CancelledError:
+            self._full_at -= self._gap  # the call was not made
+            raise
+        return wait
+
+    def adopt(self, calls_per_minute: float) -> None:
         """Go on with the limit that the vendor itself tells, instead of the one that it documents."""
-        if calls_per_minute == self._limit or not 1 <= calls_per_minute < math.inf:
-            return
-        self._limit = calls_per_minute
-        self._bucket = bucket = _bucket(calls_per_minute * self._share)
-        await bucket.acquire(bucket.max_rate)  # what the old bucket let through counts against the new one
-
-
-def _bucket(per_minute: float) -> AsyncLimiter:
-    """Let a burst pass, and refill so slowly that both together stay below `per_minute` in any minute."""
-    burst = max(1.0, per_minute / 4)
-    refill = max(per_minute - burst, per_minute / 2)  # the latter counts only below 2 a minute
-    return AsyncLimiter(burst, 60 * burst / refill)
+        if calls_per_minute != self._limit and 1 <= calls_per_minute < math.inf:
+            self._set(calls_per_minute)
+            # Empty at first: what the old pace let through counts against the new one.
+            self._full_at = asyncio.get_running_loop().time() + self._slack + self._gap
 
 
 class Spare:

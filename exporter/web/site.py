@@ -162,11 +162,11 @@ async def _send(request: web.BaseRequest, answer: _Answer) -> web.StreamResponse
 
 
 def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes | memoryview]:
-    """Yield the pieces in chunks of much the same size: parts of the long ones, the short ones joined."""
+    """Yield the pieces in chunks of about the same size: long ones in parts, short ones joined."""
     short: list[bytes] = []
     size = 0
     for piece in pieces:
-        if len(piece) > _CHUNK or size + len(piece) > _CHUNK:
+        if short and size + len(piece) > _CHUNK:
             yield b"".join(short)
             short, size = [], 0
         if len(piece) > _CHUNK:
@@ -175,7 +175,8 @@ def _chunks(pieces: tuple[bytes, ...]) -> Iterator[bytes | memoryview]:
         else:
             short.append(piece)
             size += len(piece)
-    yield b"".join(short)
+    if short:
+        yield b"".join(short)
 
 
 def _page(page: Page, accept: str, accept_encoding: str) -> _Answer:

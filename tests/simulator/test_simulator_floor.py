@@ -11,7 +11,7 @@ from exporter.model import Status
 from exporter.simulator import truth
 from exporter.simulator.demo import demo_plan
 from exporter.simulator.floor import Floor
-from exporter.simulator.history import VOICEMAILS, Direction, Outcome, Response, Span, Window
+from exporter.simulator.history import VOICEMAILS, Direction, Outcome, Response, Source, Span, Window
 from exporter.simulator.plan import AgentPlan, FloorPlan, Habits, QueuePlan, Rush, Shift
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -108,6 +108,7 @@ def test_every_inbound_call_is_somewhere() -> None:
             greeted=len(greeted), dialled=len(dialled), waiting=now.waits.count, back=now.callbacks.total()
         )
     assert min(seen.values()) > 0
+    assert set(day.callbacks) == set(Source)
     assert set(day.outcomes) >= {Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TEXTBACK, Outcome.OUTSIDE_HOURS}
 
 
@@ -317,6 +318,29 @@ def test_callbacks_are_made_when_an_agent_is_free_or_lapse() -> None:
     assert truth.calls_day(floor).outcomes[Outcome.ANSWERED] > 0
     answered = [call for call in floor.calls.values() if call.outcome is Outcome.ANSWERED]
     assert all(len(call.on_line) == 1 and call.on_line[0].start > call.arrived for call in answered)
+
+
+def test_a_callback_asked_for_by_telephone_is_off_the_line_in_between(lived_day: Floor) -> None:
+    asked = [call for call in lived_day.calls.values() if call.callback is Source.PHONE and len(call.on_line) == 2]
+    assert asked
+    for call in asked:
+        (first, _), wait = call.on_line, call.callback_wait
+        assert wait is not None
+        assert (first.end, call.on_line[1].start) == (wait.start, wait.end)
+
+
+def test_a_callback_that_is_handed_on_waits_on_the_line() -> None:
+    agents = tuple(AgentPlan(n, f"{n}", (1,), shift=Shift(time(0), 20), misses=0.5) for n in (1, 2, 3))
+    habits = Habits(widget_callbacks=1.0, transfers=1.0, reached=1.0)
+    floor = small_floor(*agents, calls_per_hour=12.0, habits=habits)
+    on_line = 0
+    for second in range(0, 3 * 3600, 20):
+        floor.advance(MONDAY + timedelta(seconds=second))
+        now = truth.queue_now(floor)
+        handed_on = [call for call in floor.lines[1].waiting.values() if call.legs]
+        assert now.waits.count == len(handed_on)
+        on_line += len(handed_on)
+    assert on_line > 0
 
 
 def test_a_span_counts_only_what_lies_in_the_window() -> None:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,12 @@ def store(directory: Path | None = None, told: list[str] | None = None) -> Grant
     return GrantStore(directory, "acme", (told if told is not None else []).append)
 
 
+@cache
+def tls() -> ssl.SSLContext:
+    """Read the machine's certificates once for all tests."""
+    return tls_context()
+
+
 @asynccontextmanager
 async def client(log: Log | None = None, **changes: Any) -> AsyncIterator[Client]:
     """Open a client, with what a test does not care about filled in."""
@@ -170,7 +176,7 @@ async def client(log: Log | None = None, **changes: Any) -> AsyncIterator[Client
         "concurrency": 4,
         "watch": log or Log(),
         "grants": store(),
-        "sessions": partial(open_session, tls_context()),
+        "sessions": lambda: open_session(tls()),
     }
     opened = Client(**{**parts, **changes})
     try:
@@ -186,3 +192,12 @@ async def failed(asking: Awaitable[object]) -> PollFailed:
     except PollFailed as failure:
         return failure
     raise AssertionError("the poll succeeded")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the others run until something has happened."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never happened")

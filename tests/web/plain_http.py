@@ -17,10 +17,14 @@ PATIENCE = 20.0  # an upper bound that a sound server never comes near
 class Bytes(Struct, frozen=True):
     """A page as the exposition makes it."""
 
-    text: bytes = b"text 1\n"
+    text: tuple[bytes, ...] = (b"text", b"", b" 1\n")
     text_gzip: bytes = b"\x1f\x8b text"
-    openmetrics: bytes = b"openmetrics 1\n# EOF\n"
+    openmetrics: tuple[bytes, ...] = (b"openmetrics 1\n", b"# EOF\n")
     openmetrics_gzip: bytes = b"\x1f\x8b openmetrics"
+
+
+TEXT = b"".join(Bytes().text)
+OPENMETRICS = b"".join(Bytes().openmetrics)
 
 
 class Reply(Struct, frozen=True):

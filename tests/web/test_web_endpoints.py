@@ -104,7 +104,7 @@ async def test_ready_waits_until_every_endpoint_was_tried() -> None:
     [
         (world(account("a", {"queues": held(Snapshot())})), 101.0),
         (centre(), 130.0),
-        (World(), 101.0),
+        (World(), 131.0),
     ],
 )
 async def test_ready_is_everything_tried_or_patience_at_an_end(seen: World, now: float) -> None:
@@ -145,7 +145,7 @@ async def test_reload_tells_each_problem_on_a_line() -> None:
     assert (good.status, good.body) == (200, b"ok\n")
 
 
-async def test_an_untried_account_is_missing_once_it_exists() -> None:
-    new = world(account("a", {"queues": EndpointState()}))
+@pytest.mark.parametrize("new", [World(), world(account("a", {"queues": EndpointState()}))])
+async def test_a_world_that_has_only_begun_is_not_ready(new: World) -> None:
     async with server(world=lambda: new, pulse=pulse(100.0, 101.0, 129.9)) as port:
         assert (await ask(port, "GET /-/ready")).status == 503

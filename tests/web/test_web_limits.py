@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from plain_http import PATIENCE, Bytes, ask, parse, server
+from plain_http import PATIENCE, TEXT, Bytes, ask, parse, server
 
 from exporter.web import Limits
 
 HALF = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "
 WHOLE = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-BIG = Bytes(text=bytes(16 * 2**20))
+BIG = bytes(16 * 2**20)
+PAGE = Bytes(text=(BIG,))
 
 Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -56,7 +57,7 @@ async def test_clients_that_never_finish_a_header_are_cut_and_honest_ones_are_se
 
 async def test_a_half_header_after_a_request_is_cut_as_early_as_any_other() -> None:
     async with server(Limits(header=0.1, idle=1e6)) as port, line(port, WHOLE) as one:
-        await one[0].readuntil(Bytes().text)
+        await one[0].readuntil(TEXT)
         one[1].write(HALF)
         assert await rest(one) == b""
 
@@ -75,24 +76,24 @@ async def test_dribbling_bytes_of_a_header_buy_no_time() -> None:
 
 async def test_a_connection_that_asks_no_more_is_closed() -> None:
     async with server(Limits(idle=0.1)) as port, line(port, WHOLE) as one:
-        assert (await rest(one)).endswith(Bytes().text)
+        assert (await rest(one)).endswith(TEXT)
 
 
 async def test_readers_that_are_too_slow_are_cut() -> None:  # case 66
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(server(Limits(answer=0.2, header=0.4), page=lambda: BIG))
+        port = await stack.enter_async_context(server(Limits(answer=0.2, header=0.4), page=lambda: PAGE))
         slow = await lines(stack, port, 50, WHOLE)
         for one in slow:
             await one[0].readexactly(1)
         assert (await ask(port, "GET /-/healthy")).status == 200
         async with line(port) as silent:
             await rest(silent)  # the limit of the answers has passed twice
-        assert all(len(answer) < len(BIG.text) for answer in await all_of(slow, rest))
+        assert all(len(answer) < len(BIG) for answer in await all_of(slow, rest))
 
 
 async def test_a_slow_reader_costs_a_piece_of_the_page_and_not_a_copy() -> None:  # case 66
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(server(page=lambda: BIG))
+        port = await stack.enter_async_context(server(page=lambda: PAGE))
         for one in await lines(stack, port, 8, WHOLE):
             await one[0].readexactly(1)
         transports = [one for one in gc.get_objects() if isinstance(one, asyncio.WriteTransport)]
@@ -103,17 +104,17 @@ async def test_a_slow_reader_costs_a_piece_of_the_page_and_not_a_copy() -> None:
 
 async def test_an_honest_slow_scrape_outlives_the_limits_of_the_idle() -> None:  # T16
     limits = Limits(header=0.1, idle=0.1, answer=1e6)
-    async with server(limits, page=lambda: BIG) as port, line(port, LAST) as slow:
+    async with server(limits, page=lambda: PAGE) as port, line(port, LAST) as slow:
         await slow[0].readexactly(1)
         for _ in range(3):
             async with line(port) as silent:
                 await rest(silent)  # the limit of the header has passed, three times over
-        assert (await rest(slow)).endswith(BIG.text)
+        assert (await rest(slow)).endswith(BIG)
 
 
 async def test_beyond_the_cap_a_scrape_is_refused_at_once_and_health_is_told() -> None:  # case 67
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(server(Limits(answers=4), page=lambda: BIG))
+        port = await stack.enter_async_context(server(Limits(answers=4), page=lambda: PAGE))
         writing = await lines(stack, port, 4, LAST)
         for one in writing:
             await one[0].readexactly(1)
@@ -121,7 +122,7 @@ async def test_beyond_the_cap_a_scrape_is_refused_at_once_and_health_is_told() -
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         assert (await ask(port, "GET /")).status == 503
         assert [(await ask(port, f"GET /-/{path}")).status for path in ("healthy", "ready")] == [200, 200]
-        assert all(answer.endswith(BIG.text) for answer in await all_of(writing, rest))
+        assert all(answer.endswith(BIG) for answer in await all_of(writing, rest))
         assert (await ask(port, "HEAD /metrics")).status == 200
 
 
@@ -135,7 +136,7 @@ async def test_five_hundred_scrapes_at_once_are_answered() -> None:  # case 67
     async with server(page=page) as port:
         replies = await asyncio.gather(*(ask(port) for _ in range(500)))
     assert {reply.status for reply in replies} <= {200, 503}
-    assert {reply.body for reply in replies if reply.status == 200} == {Bytes().text}
+    assert {reply.body for reply in replies if reply.status == 200} == {TEXT}
 
 
 async def test_beyond_the_cap_of_connections_the_one_that_waited_longest_makes_room() -> None:
@@ -144,34 +145,34 @@ async def test_beyond_the_cap_of_connections_the_one_that_waited_longest_makes_r
         silent = await lines(stack, port, 4)
         newest = await lines(stack, port, 1, LAST)
         assert await rest(silent[0]) == b""
-        assert (await rest(newest[0])).endswith(Bytes().text)
+        assert (await rest(newest[0])).endswith(TEXT)
         silent[3][1].write(LAST)
-        assert (await rest(silent[3])).endswith(Bytes().text)
+        assert (await rest(silent[3])).endswith(TEXT)
 
 
 @pytest.mark.parametrize("data", [b"", HALF, WHOLE])
 async def test_stopping_is_fast_whoever_is_connected(data: bytes) -> None:
     async with AsyncExitStack() as stack:
-        async with server(Limits(drain=0.05), page=lambda: BIG) as port:
+        async with server(Limits(drain=0.05), page=lambda: PAGE) as port:
             them = await lines(stack, port, 50, data)
             await ask(port, "GET /-/healthy")
-        assert all(len(answer) < len(BIG.text) for answer in await all_of(them, rest))
+        assert all(len(answer) < len(BIG) for answer in await all_of(them, rest))
 
 
 async def test_stopping_lets_an_answer_end() -> None:
     async with AsyncExitStack() as stack:
-        context = server(Limits(drain=PATIENCE), page=lambda: BIG)
+        context = server(Limits(drain=PATIENCE), page=lambda: PAGE)
         port = await context.__aenter__()
         one = await stack.enter_async_context(line(port, WHOLE))
         await one[0].readexactly(1)
         _, answer = await asyncio.gather(context.__aexit__(None, None, None), rest(one))
-    assert answer.endswith(BIG.text)
+    assert answer.endswith(BIG)
     assert parse(b"H" + answer).status == 200
 
 
 async def test_nothing_is_left_behind_when_the_server_stops() -> None:
     before = asyncio.all_tasks()
     async with server() as port, line(port, HALF), line(port, WHOLE) as one:
-        await one[0].readuntil(Bytes().text)
+        await one[0].readuntil(TEXT)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before

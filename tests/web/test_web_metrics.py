@@ -1,5 +1,5 @@
 import pytest
-from plain_http import Bytes, ask, send, server
+from plain_http import OPENMETRICS, TEXT, Bytes, ask, send, server
 
 from exporter.web.negotiate import takes_gzip, wants_openmetrics
 
@@ -12,7 +12,8 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
     "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 )
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+AS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+AS_OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -72,17 +73,17 @@ def test_gzip_is_not_used_where_nobody_asked_for_it(header: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "body", "kind"),
     [
-        ({}, Bytes().text, TEXT),
-        ({"Accept-Encoding": "gzip"}, Bytes().text_gzip, TEXT),
+        ({}, TEXT, AS_TEXT),
+        ({"Accept-Encoding": "gzip"}, Bytes().text_gzip, AS_TEXT),
         (
             {"Accept": PROMETHEUS_3},
-            Bytes().openmetrics,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            OPENMETRICS,
+            AS_OPENMETRICS,
         ),
         (
             {"Accept": PROMETHEUS_2, "Accept-Encoding": "deflate, gzip"},
             Bytes().openmetrics_gzip,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            AS_OPENMETRICS,
         ),
     ],
 )
@@ -114,26 +115,31 @@ async def test_hostile_headers_get_a_page(accept: str | bytes, field: str) -> No
     async with server() as port:
         reply = await ask(port, headers={field: accept})
     assert (reply.status, reply.headers.get("content-encoding")) == (200, None)
-    assert reply.body in (Bytes().text, Bytes().openmetrics)
+    assert reply.body in (TEXT, OPENMETRICS)
 
 
 @pytest.mark.parametrize("query", ["name[]=up", "q=" + "x" * 8192, "%ff%00&&&=", "target=http://169.254.169.254/"])
 async def test_the_query_is_ignored(query: str) -> None:
     async with server() as port:
         reply = await ask(port, f"GET /metrics?{query}")
-    assert (reply.status, reply.body) == (200, Bytes().text)
+    assert (reply.status, reply.body) == (200, TEXT)
 
 
 async def test_a_head_request_gets_the_headers_alone() -> None:
     async with server() as port:
         reply = await ask(port, "HEAD /metrics")
-    assert (reply.status, reply.body, reply.headers["content-length"]) == (200, b"", str(len(Bytes().text)))
+    assert (reply.status, reply.body, reply.headers["content-length"]) == (200, b"", str(len(TEXT)))
 
 
-async def test_a_page_of_many_pieces_arrives_whole() -> None:
-    page = Bytes(text=bytes(range(256)) * 12_345)
+@pytest.mark.parametrize(
+    "sizes", [[3_000_001], [1] * 9_000, [262_144] * 3, [100, 262_145, 0, 7], [200_000] * 5 + [600_000, 1], [0], []]
+)
+async def test_a_page_arrives_whole_whatever_its_pieces(sizes: list[int]) -> None:
+    page = Bytes(
+        text=tuple(bytes(n % 251 for n in range(place, place + size)) for place, size in enumerate(sizes))
+    )
     async with server(page=lambda: page) as port:
-        assert (await ask(port)).body == page.text
+        assert (await ask(port)).body == b"".join(page.text)
 
 
 async def test_requests_that_are_sent_ahead_are_answered_in_turn() -> None:  # case 71: pipelining
@@ -141,5 +147,5 @@ async def test_requests_that_are_sent_ahead_are_answered_in_turn() -> None:  # c
     last = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     async with server() as port:
         answer = await send(port, one * 40 + last)
-    assert answer.count(Bytes().text) == 40
+    assert answer.count(TEXT) == 40
     assert answer.endswith(b"\r\n\r\nok\n")
