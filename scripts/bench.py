@@ -15,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
+import structlog
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from structlog.typing import FilteringBoundLogger
 
 from exporter import web
 from exporter.metrics.exposition import Exposition
@@ -112,16 +114,16 @@ class Plain:
                 agent = str(row["agent_id"])
                 for name, gauge in self._gauges.items():
                     gauge.labels("zendesk_talk", "acme", agent).set(row[name])
-                self._state.labels(
-                    "zendesk_talk", "acme", agent, row["agent_state"], str(row["call_status"])
-                ).set(1)
+                self._state.labels("zendesk_talk", "acme", agent, row["agent_state"], str(row["call_status"])).set(
+                    1
+                )
         return generate_latest(self._registry).count(b"\n")
 
 
-def cpu(work: Callable[[], int]) -> float:
-    """Return the CPU seconds of this process for each sample that the work returns."""
+def cpu(work: Callable[[tuple[bytes, ...]], int], bodies: tuple[bytes, ...]) -> float:
+    """Return the CPU seconds of this process for each of the samples that the work counts."""
     began = time.process_time()
-    samples = work()
+    samples = work(bodies)
     return (time.process_time() - began) / samples
 
 
@@ -133,18 +135,18 @@ def poll_to_page() -> Iterator[str]:
         return exposition.render(World({"acme": state_of(bodies)})).series
 
     first = centre.poll()
-    first_sight = cpu(lambda: ours(first))
+    first_sight = cpu(ours, first)
     plain.publish(first)
     mine, theirs = [], []
     for _ in range(ROUNDS):
         bodies = centre.poll()
         gc.collect()
-        mine.append(cpu(lambda bodies=bodies: ours(bodies)))
-        theirs.append(cpu(lambda bodies=bodies: plain.publish(bodies)))
+        mine.append(cpu(ours, bodies))
+        theirs.append(cpu(plain.publish, bodies))
     us, them = statistics.median(mine) * 1e6, statistics.median(theirs) * 1e6
     yield f"| poll of {AGENT_COUNT:,} agents to published bytes | {us:.2f} µs CPU a sample | at most 1.5 |"
     yield f"| the same on first sight of every series | {first_sight * 1e6:.2f} µs CPU a sample | |"
-    yield f"| the plain way on the same payload | {them:.2f} µs CPU a sample, {them / us:.1f} times ours | at least 8 |"
+    yield f"| the plain way | {them:.2f} µs CPU a sample, {them / us:.1f} times as much | at least 8 |"
 
 
 async def serving() -> list[str]:
@@ -185,16 +187,16 @@ async def serving() -> list[str]:
     at_rest, at_work = _p99(idle), _p99(busy)
     return [
         f"| p99 of a scrape of {series:,} series, at rest | {at_rest:.1f} ms | |",
-        f"| the same while polls of {AGENT_COUNT:,} agents publish without a pause | {at_work:.1f} ms"
-        f" ({at_work - at_rest:+.1f}) | at most +20 |",
+        f"| the same while polls publish without a pause | {at_work:.1f} ms ({at_work - at_rest:+.1f}) | at most +20 |",
         f"| longest stall of the event loop meanwhile | {stall:.1f} ms | at most 20 |",
     ]
 
 
-def _silence() -> object:
-    import structlog
-
-    return structlog.wrap_logger(structlog.ReturnLogger())
+def _silence() -> FilteringBoundLogger:
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger("critical")
+    )
+    return log
 
 
 def _p99(values: list[float]) -> float:
