@@ -45,6 +45,7 @@ class Granted:
         self._post = post
         self._on_renewal = on_renewal
         self._grant = Grant()
+        self._kept = True
         self._renew_at = self._expires_at = -math.inf  # on the loop's clock
         self._renewal: asyncio.Task[None] | None = None
         self._refused = Hold()
@@ -120,6 +121,8 @@ class Granted:
 
     async def _fetch(self) -> None:
         secrets = self._settle()
+        if self._renewed_elsewhere():
+            return
         self._failing.check(secrets)
         if self._scheme.rotates and not self._store.lasting:
             raise Refused(
@@ -138,10 +141,21 @@ class Granted:
         self._failing.begin(failed, _pause(failed), longest=longest, key=secrets)
         raise failed
 
+    def _renewed_elsewhere(self) -> bool:
+        """Take the tokens that another process of ours, such as the doctor, has kept meanwhile."""
+        kept = self._store.load() if self._kept else None  # what we could not keep is newer than what is there
+        if kept is None or kept == self._grant or kept.configured != self._grant.configured:
+            return False
+        self._take(kept)
+        if _now() >= self._renew_at:
+            return False
+        self.generation += 1
+        return True
+
     async def _accept(self, new: Grant) -> None:
         refresh_token = new.refresh_token or self._grant.refresh_token
         grant = msgspec.structs.replace(new, configured=self._grant.configured, refresh_token=refresh_token)
-        await self._store.keep(grant)  # before its first use: the old one may be dead already
+        self._kept = await self._store.keep(grant)  # before its first use: the old one may be dead already
         self._take(grant)
         self.generation += 1
         self._failing.end()

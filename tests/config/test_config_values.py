@@ -171,26 +171,30 @@ def test_a_reload_leaves_the_accounts_equal_that_nobody_touched(tmp_path: Path) 
 
 
 def test_the_example_is_a_working_account_of_zendesk() -> None:
-    (account,) = load(EXAMPLE, VENDORS, ZENDESK).accounts
+    (account,) = load(EXAMPLE, VENDORS, {}).accounts
     assert account.vendor == "zendesk_talk"
     assert "client_id='exporter', client_secret=Secret(***)" in repr(account.credentials)
 
 
-def test_the_example_names_the_variable_that_is_not_set() -> None:
+def test_the_variable_that_the_example_proposes_is_named_where_it_is_not_set(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    (variable,) = re.findall(r"\$\{\w+\}", text)
+    (tmp_path / "config.yaml").write_text(text.replace(" client-secret ", f" {variable} "), encoding="utf-8")
     with pytest.raises(
         ConfigError, match=r"^\S+:\d+: accounts\[0\]\.credentials\.client_secret: .*ZENDESK_CLIENT_SECRET"
     ):
-        load(EXAMPLE, VENDORS, {})
+        load(tmp_path / "config.yaml", VENDORS, {})
+    assert load(tmp_path / "config.yaml", VENDORS, ZENDESK).accounts
 
 
 def test_what_is_commented_out_in_the_example_is_right_and_shows_the_defaults(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^( *)# ( *(?:- |[a-z_]+:|\"[^\"]*\":).*)$", r"\1\2", EXAMPLE.read_text(encoding="utf-8"))
     text = re.sub(r"(?m)^ *(client_secret_file|pseudonym_key_file):.*$", "", text)
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    config = load(tmp_path / "config.yaml", VENDORS, ZENDESK)
+    config = load(tmp_path / "config.yaml", VENDORS, {})
     (account,) = config.accounts
     assert config.server == Server(state_dir=tmp_path / "state")
-    assert (config.polling, config.privacy) == (Polling(), Privacy())
+    assert (config.polling, config.privacy) == (Polling(interval=5), Privacy())  # the demo's own pace
     assert account.statuses == {"On Break": Status.AWAY}
     vendor = VENDORS[account.vendor](
         account.credentials, account.options, Site(account.time_zone, account.statuses)

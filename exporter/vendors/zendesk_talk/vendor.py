@@ -174,7 +174,7 @@ class ZendeskTalk:
                 return read_totals(endpoint, replies)
 
     def _agents(self, replies: tuple[Reply, ...]) -> Snapshot:
-        """Read the agents; a group that has the name of a queue is named by the queue, since no series comes twice."""
+        """Read the agents; a group named like a queue leaves the naming to it, lest a series come twice."""
         groups = tuple(group.name for group in self._options.groups)
         named = {queue.name for queue in self._options.queues}
         snapshot = read_agents(replies, groups, self._words)
