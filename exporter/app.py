@@ -80,14 +80,16 @@ class Exporter:
         async with web.serve(self._site(), listen.host, listen.port) as port, asyncio.TaskGroup() as tasks:
             own = [tasks.create_task(self._watch("heartbeat", self._heartbeat))]
             own.append(tasks.create_task(self._watch("publisher", self._publisher.run)))
-            await self._apply(self._config)
-            listening(port)
-            await stop.wait()
-            self._log.info("stopping")
-            await self._end(tuple(self._accounts))
-            for task in own:
-                task.cancel()
-        self._worker.shutdown(wait=False, cancel_futures=True)
+            try:
+                await self._apply(self._config)
+                listening(port)
+                await stop.wait()
+                self._log.info("stopping")
+            finally:
+                await self._end(tuple(self._accounts))
+                for task in own:
+                    task.cancel()
+                self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def reload(self) -> tuple[str, ...]:
         """Read the config anew and put it in force; on any problem the old one goes on, and they are returned."""
@@ -98,8 +100,16 @@ class Exporter:
                 self._process.config_refused()
                 self._log.error("reload_refused", problems=len(refused.problems), report=str(refused))
                 return tuple(str(refused).splitlines())
-            if config.server.listen != self._config.server.listen:
-                self._log.warning("listen_unchanged", detail="server.listen takes effect at the next start")
+            except Exception as fault:  # noqa: BLE001 - a fault of ours must not end what runs well
+                self._process.config_refused()
+                self._log.exception("reload_broke")
+                return (f"a fault of the exporter itself: {type(fault).__name__}",)
+            if (config.server.listen, config.server.reload) != (
+                self._config.server.listen,
+                self._config.server.reload,
+            ):
+                detail = "server.listen and server.reload take effect at the next start"
+                self._log.warning("server_unchanged", detail=detail)
             await self._apply(config)
             self._process.config_read(self._wall())
             self._log.info("reloaded", accounts=len(config.accounts))
@@ -116,6 +126,7 @@ class Exporter:
             if name not in self._accounts:
                 poll = self._watch(name, partial(self._poll, terms))
                 self._accounts[name] = (terms, asyncio.create_task(poll, name=name))
+        await asyncio.sleep(0)  # the new ones enter the World, which then takes the order of the config
         self.store.keep(tuple(wanted))
 
     async def _end(self, names: tuple[str, ...]) -> None:

@@ -12,19 +12,7 @@ from exporter.simulator.plan import AgentPlan, FloorPlan, Pause, QueuePlan, Rush
 from exporter.simulator.zendesk_talk import ZendeskAccount, ZendeskTalk
 
 _FIRST_NAMES = ("Ada", "Ben", "Chloé", "Dmitri", "Elif", "Femi", "Grace", "Hiro", "Ines", "Jonas", "Kofi", "Lena")
-_LAST_NAMES = (
-    "Adeyemi",
-    "Berg",
-    "Costa",
-    "Doyle",
-    "Eriksen",
-    "Fischer",
-    "Garcia",
-    "Ito",
-    "Jansen",
-    "Kaya",
-    "Moreau",
-)
+_LAST_NAMES = ("Adeyemi", "Berg", "Costa", "Doyle", "Eriksen", "Fischer", "Garcia", "Ito", "Jansen", "Kaya")
 _DIFFICULT_NAMES = (
     'Seán "Ace" O\'Brien',
     "Zoë 🎧 Müller",
@@ -38,40 +26,15 @@ _DIFFICULT_NAMES = (
 
 _AGENTS = 40
 _FIRST_AGENT = 360_786_799_676  # as long as the vendor's own ids
-_GROUPS = {"first line": 360_001, "second line": 360_002, "back office": 360_003}
 _QUEUES = (
-    QueuePlan(101, "sales", (36_001, 36_002), calls_per_hour=45, talk_seconds=210),
-    QueuePlan(102, "support", (36_003,), calls_per_hour=55, talk_seconds=260, target_seconds=45),
-    QueuePlan(103, "billing", (36_004,), calls_per_hour=22, talk_seconds=180),
-    QueuePlan(104, "returns", (36_005,), calls_per_hour=16, talk_seconds=150, opens=time(6), closes=time(23)),
+    QueuePlan(101, "sales", (36_001, 36_002), calls_per_hour=55, talk_seconds=210),
+    QueuePlan(102, "support", (36_003,), calls_per_hour=66, talk_seconds=260, target_seconds=45),
+    QueuePlan(103, "billing", (36_004,), calls_per_hour=26, talk_seconds=180),
+    QueuePlan(104, "returns", (36_005,), calls_per_hour=19, talk_seconds=150, opens=time(6), closes=time(23)),
 )
+_GROUPS = {101: 360_001, 102: 360_002, 103: 360_003, 104: 360_004}  # the people who can take a queue's calls
 _SKILLS = ((101,), (102,), (102, 101), (103, 104), (101, 103), (102, 104))
-_CURVE = (
-    0.9,
-    0.8,
-    0.8,
-    0.8,
-    0.9,
-    0.9,
-    1.0,
-    1.0,
-    1.1,
-    1.2,
-    1.2,
-    1.1,
-    1.0,
-    1.1,
-    1.2,
-    1.2,
-    1.1,
-    1.1,
-    1.0,
-    1.0,
-    1,
-    1,
-    1,
-    0.9,
-)
+_CURVE = (0.9, 0.8, 0.8, 0.8, 0.9, 0.9, 1, 1, 1.1, 1.2, 1.2, 1.1, 1, 1.1, 1.2, 1.2, 1.1, 1.1, 1, 1, 1, 1, 1, 0.9)
 _SHIFT_HOURS = 10
 _WAVE_MINUTES = 215  # not a divisor of the day, so that any number of agents spreads around the clock
 _PAUSES = (
@@ -110,7 +73,7 @@ def _agent(number: int, agents: int) -> AgentPlan:
         if difficult < len(_DIFFICULT_NAMES)
         else f"{_FIRST_NAMES[first]} {_LAST_NAMES[last]}",
         queues=_SKILLS[skill],
-        groups=(tuple(_GROUPS.values())[number % len(_GROUPS)],),
+        groups=tuple(_GROUPS[queue] for queue in _SKILLS[skill]),
         shift=None if number == 7 else Shift(time(begins // 60, begins % 60), _SHIFT_HOURS),
         pauses=_PAUSES,
         via="phone" if number % 9 == 4 else "client",
@@ -133,7 +96,9 @@ class Demo(Struct, frozen=True):
         queues = "\n".join(
             f"        - {{name: {queue.name}, phone_number_ids: {list(queue.phone_numbers)}}}" for queue in _QUEUES
         )
-        groups = "\n".join(f"        - {{name: {name}, group_ids: [{id_}]}}" for name, id_ in _GROUPS.items())
+        groups = "\n".join(
+            f"        - {{name: {queue.name}, group_ids: [{_GROUPS[queue.id]}]}}" for queue in _QUEUES
+        )
         return f"""\
 accounts:
   - name: demo

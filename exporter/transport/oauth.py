@@ -150,6 +150,7 @@ class Granted:
         if _now() >= self._renew_at:
             return False
         self.generation += 1
+        self._failing.end()
         return True
 
     async def _accept(self, new: Grant) -> None:

@@ -67,16 +67,11 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 def _loads(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_number)
+        return json.loads(body.decode("utf-8"))
     except RecursionError:
         raise Unreadable(Reason.DECODE, "the answer is nested too deeply") from None
     except ValueError:
         raise Unreadable(Reason.DECODE, "the answer is not JSON in UTF-8") from None
-
-
-def _no_number(_word: str) -> object:
-    """NaN and Infinity are no JSON: an object of no type fits no field, so that field alone is dropped."""
-    return object()
 
 
 class _Misfit(Exception):
@@ -178,7 +173,7 @@ def _leaf(value: object, shape: Any) -> Any:
     if bare in (int, float) and isinstance(value, str):
         value = _number(value)
     if isinstance(value, float) and not isfinite(value):
-        raise _Misfit  # 1e999
+        raise _Misfit  # NaN, which is no JSON and is sent all the same, or 1e999
     if bare is int and isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str):
