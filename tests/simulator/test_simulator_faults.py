@@ -113,12 +113,12 @@ async def test_html_and_nothing_come_with_status_200(floor: Floor) -> None:
 
 async def test_a_body_is_cut_off_although_its_length_was_announced(floor: Floor) -> None:
     async with visitor(faulty(floor, CutOff(share=0.5, times=1))) as session:
-        reply = await session.get(ACTIVITY)
-        assert reply.status == 200
-        assert reply.content_length is not None
-        await reply.content.readexactly(reply.content_length // 2)
-        with pytest.raises(aiohttp.ClientPayloadError):
-            await reply.content.read()
+        async with session.get(ACTIVITY) as reply:
+            assert reply.status == 200
+            assert reply.content_length is not None
+            await reply.content.readexactly(reply.content_length // 2)
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await reply.content.read()
         async with session.get(ACTIVITY) as whole:
             assert "agents_activity" in await whole.json()
 

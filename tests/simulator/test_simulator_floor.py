@@ -18,8 +18,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = datetime(2026, 3, 9, tzinfo=BERLIN)
 
 
-def demo_floor(start: datetime = MONDAY, hours: float = 0, seed: int = 0) -> Floor:
-    floor = Floor(demo_plan(BERLIN), start, seed)
+def demo_floor(start: datetime = MONDAY, hours: float = 0, seed: int = 0, agents: int = 40) -> Floor:
+    floor = Floor(demo_plan(BERLIN, agents), start, seed)
     floor.advance(start.astimezone(UTC) + timedelta(hours=hours))
     return floor
 
@@ -43,8 +43,8 @@ def small_floor(*agents: AgentPlan, habits: Habits | None = None, **queue: objec
 
 
 def test_one_step_or_many_lead_to_the_same_life() -> None:
-    at_once = demo_floor(hours=26)
-    by_steps = demo_floor()
+    at_once = demo_floor(hours=26, agents=12)
+    by_steps = demo_floor(agents=12)
     dice = Random(1)
     moment, end = MONDAY.astimezone(UTC), MONDAY.astimezone(UTC) + timedelta(hours=26)
     while moment < end:
@@ -55,7 +55,7 @@ def test_one_step_or_many_lead_to_the_same_life() -> None:
 
 
 def test_another_seed_is_another_life() -> None:
-    assert everything(demo_floor(hours=2, seed=1)) != everything(demo_floor(hours=2, seed=2))
+    assert everything(demo_floor(hours=2, agents=12, seed=1)) != everything(demo_floor(hours=2, agents=12, seed=2))
 
 
 def test_time_does_not_go_back() -> None:
@@ -192,7 +192,7 @@ def test_who_is_on_a_call_when_the_shift_ends_finishes_it() -> None:
 def test_a_day_has_the_hours_that_its_zone_gives_it(day: tuple[int, int, int], hours: int) -> None:
     midnight = datetime.combine(date(*day), time(), BERLIN)
     tomorrow = (midnight + timedelta(days=1)).astimezone(UTC)
-    floor = Floor(demo_plan(BERLIN), midnight - timedelta(hours=2))
+    floor = Floor(demo_plan(BERLIN, agents=6), midnight - timedelta(hours=2))
     floor.advance(tomorrow - timedelta(seconds=1))
     assert floor.today == midnight.timestamp()
     agent = next(iter(floor.desks))
@@ -293,7 +293,7 @@ def test_a_rush_brings_more_calls_and_may_run_past_midnight() -> None:
 
 
 def test_history_older_than_yesterday_is_forgotten() -> None:
-    floor = demo_floor(hours=3 * 24 + 1)
+    floor = demo_floor(hours=3 * 24 + 1, agents=12)
     yesterday = (MONDAY + timedelta(days=2)).timestamp()
     assert all(call.ended is None or call.ended > yesterday for call in floor.calls.values())
     assert any(call.arrived < yesterday + 3600 for call in floor.calls.values())

@@ -293,9 +293,11 @@ def test_pages_follow_each_other_by_absolute_links_and_hold_every_agent_once(flo
         "?group_ids=360001%2C360002&page=2"
     )
     members = [a for a, desk in floor.desks.items() if set(desk.plan.groups) & {360001, 360002}]
-    assert [link.partition("page=")[2] for link in links[:-1]] == ["2", "3", "4"]
+    members = [a for a, desk in floor.desks.items() if set(desk.plan.groups) & {360001, 360002}]
     assert rows == members
-    assert document["count"] == len(members) == 27
+    assert document["count"] == len(members) > 14
+    assert [link.partition("page=")[2] for link in links[:-1]] == [str(n) for n in range(2, len(links) + 1)]
+    assert len(links) == -(-len(members) // 7)
     beyond = told(vendor, "agents_activity", page="50")
     assert (beyond["agents_activity"], beyond["count"], beyond["next_page"]) == ([], 40, None)
 

@@ -31,6 +31,12 @@ async def lines(stack: AsyncExitStack, port: int, number: int, data: bytes = b""
     return [await stack.enter_async_context(line(port, data)) for _ in range(number)]
 
 
+def unsent() -> list[int]:
+    """Return how many bytes wait in each connection, on either side, that has any."""
+    wires = (one for one in gc.get_objects() if isinstance(one, asyncio.WriteTransport))
+    return [size for size in (one.get_write_buffer_size() for one in wires) if size]
+
+
 async def rest(one: Line) -> bytes:
     """Read to the end, however the server makes it."""
     found = bytearray()
@@ -96,10 +102,9 @@ async def test_a_slow_reader_costs_a_piece_of_the_page_and_not_a_copy() -> None:
         port = await stack.enter_async_context(server(page=lambda: PAGE))
         for one in await lines(stack, port, 8, WHOLE):
             await one[0].readexactly(1)
-        transports = [one for one in gc.get_objects() if isinstance(one, asyncio.WriteTransport)]
-        unsent = [one.get_write_buffer_size() for one in transports if not one.is_closing()]
-    assert len([size for size in unsent if size]) == 8
-    assert max(unsent) <= 320 * 1024
+        sizes = unsent()
+    assert len(sizes) == 8
+    assert max(sizes) <= 320 * 1024
 
 
 async def test_an_honest_slow_scrape_outlives_the_limits_of_the_idle() -> None:  # T16
@@ -150,12 +155,23 @@ async def test_beyond_the_cap_of_connections_the_one_that_waited_longest_makes_r
         assert (await rest(silent[3])).endswith(TEXT)
 
 
+async def test_an_answer_that_is_under_way_makes_no_room() -> None:
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(server(Limits(connections=1, header=1e6), page=lambda: PAGE))
+        (busy,) = await lines(stack, port, 1, LAST)
+        await busy[0].readexactly(1)
+        silent = await lines(stack, port, 3)
+        assert await rest(silent[0]) == b""
+        assert (await rest(busy)).endswith(BIG)
+
+
 @pytest.mark.parametrize("data", [b"", HALF, WHOLE])
 async def test_stopping_is_fast_whoever_is_connected(data: bytes) -> None:
     async with AsyncExitStack() as stack:
         async with server(Limits(drain=0.05), page=lambda: PAGE) as port:
             them = await lines(stack, port, 50, data)
             await ask(port, "GET /-/healthy")
+        assert unsent() == []
         assert all(len(answer) < len(BIG) for answer in await all_of(them, rest))
 
 
