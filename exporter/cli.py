@@ -32,6 +32,7 @@ from exporter.transport import tls_context
 FINE, FAILED, WRONG_CONFIG = 0, 1, 2
 SIMULATOR_PORT = 10778
 _DEMO_ZONE = ZoneInfo("Europe/Berlin")
+_STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _SWITCH = 0.0005  # seconds after which the worker thread gives way to the event loop
 _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
 
@@ -177,7 +178,7 @@ async def _serve(config: Config, reader: Callable[[], Config], arguments: argpar
     """Run the exporter until a signal ends it."""
     secrets = list(secrets_in(config))
     with log.opened(
-        stream=log.raw(sys.stderr.fileno()),
+        stream=log.raw(_STDERR),
         level=arguments.log_level,
         style=arguments.log_format,
         secrets=lambda: (secret.reveal() for secret in secrets),
@@ -222,9 +223,7 @@ def _shown(host: str) -> str:
 
 
 async def _examine(config: Config) -> int:
-    with log.opened(
-        stream=log.raw(sys.stderr.fileno()), level="error", style="auto", secrets=lambda: ()
-    ) as journal:
+    with log.opened(stream=log.raw(_STDERR), level="error", style="auto", secrets=lambda: ()) as journal:
         checkups = [
             await doctor.examine(account, config.server.state_dir, tls_context(), journal.log)
             for account in config.accounts
@@ -235,9 +234,7 @@ async def _examine(config: Config) -> int:
 
 async def _keep(config: Config, folder: Path) -> int:
     whole = True
-    with log.opened(
-        stream=log.raw(sys.stderr.fileno()), level="error", style="auto", secrets=lambda: ()
-    ) as journal:
+    with log.opened(stream=log.raw(_STDERR), level="error", style="auto", secrets=lambda: ()) as journal:
         for account in config.accounts:
             place = folder / account.name
             for one in await record(account, place, config.server.state_dir, tls_context(), journal.log):
