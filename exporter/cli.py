@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import errno
 import gc
 import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,7 +27,7 @@ from exporter.plan import plan, read, told
 from exporter.record import record
 from exporter.simulator import server
 from exporter.simulator.demo import Demo, demo_centre
-from exporter.simulator.faults import Faulty, read_faults
+from exporter.simulator.faults import Fault, Faulty, read_faults
 from exporter.simulator.recorded import Recorded
 from exporter.transport import tls_context
 
@@ -33,6 +35,8 @@ FINE, FAILED, WRONG_CONFIG = 0, 1, 2
 SIMULATOR_PORT = 10778
 _DEMO_ZONE = ZoneInfo("Europe/Berlin")
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
+_TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+_LAST_SECONDS = 1.0  # for what is left to close when the work is done
 _SWITCH = 0.0005  # seconds after which the worker thread gives way to the event loop
 _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
 
@@ -46,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(wrong, file=sys.stderr)
         return WRONG_CONFIG
     except OSError as fault:
-        print(f"contact-center-exporter: {fault.strerror or type(fault).__name__}", file=sys.stderr)
+        place = f"{fault.filename}: " if fault.filename else ""
+        advice = "; choose another address or port" if fault.errno in _TAKEN else ""
+        told = f"{place}{fault.strerror or type(fault).__name__}{advice}"
+        print(f"contact-center-exporter: {told}", file=sys.stderr)
         return FAILED
     return code
 
@@ -171,22 +178,36 @@ def _complete(work: Coroutine[None, None, int]) -> int:
     gc.freeze()
     gc.set_threshold(*_GC)
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work)
+        try:
+            code = runner.run(work)
+        except ExceptionGroup as group:
+            raise _first(group) from None
+        sys.stdout.flush()
+        leave = threading.Timer(_LAST_SECONDS, os._exit, (code,))
+        leave.daemon = True
+        leave.start()  # the loop would wait for name look-ups that nobody needs any more
+    leave.cancel()
+    return code
+
+
+def _first(fault: Exception) -> Exception:
+    """Return the first fault of a group, whatever groups it is in."""
+    return _first(fault.exceptions[0]) if isinstance(fault, ExceptionGroup) else fault
 
 
 async def _serve(config: Config, reader: Callable[[], Config], arguments: argparse.Namespace) -> int:
     """Run the exporter until a signal ends it."""
-    secrets = list(secrets_in(config))
+    secrets = dict.fromkeys(secrets_in(config))
     with log.opened(
         stream=log.raw(_STDERR),
         level=arguments.log_level,
         style=arguments.log_format,
-        secrets=lambda: (secret.reveal() for secret in secrets),
+        secrets=lambda: (secret.reveal() for secret in tuple(secrets)),
     ) as journal:
 
         def reread() -> Config:
             fresh = reader()
-            secrets.extend(secrets_in(fresh))  # the old ones stay: they may still be in a line
+            secrets.update(dict.fromkeys(secrets_in(fresh)))  # the old ones stay: they may still be in a line
             return fresh
 
         exporter = Exporter(config, read=reread, log=journal.log, lines_dropped=lambda: journal.dropped)
@@ -272,11 +293,17 @@ def _written(folder: Path, centre: Demo, urls: Mapping[str, str]) -> Path:
     return path
 
 
+def _faults(path: Path | None) -> tuple[Fault, ...]:
+    try:
+        return read_faults(path.read_bytes()) if path else ()
+    except ValueError as wrong:
+        raise ConfigError(str(path), [Problem(None, "", str(wrong))]) from None
+
+
 async def _act(arguments: argparse.Namespace) -> int:
     """Run a simulated centre alone, until a signal ends it."""
     centre = demo_centre(datetime.now(UTC), _DEMO_ZONE, arguments.seed)
-    faults = read_faults(arguments.faults.read_bytes()) if arguments.faults else ()
-    dialects = {"zendesk_talk": Faulty(centre.dialect, faults, centre.floor)}
+    dialects = {"zendesk_talk": Faulty(centre.dialect, _faults(arguments.faults), centre.floor)}
     stop = asyncio.Event()
     _follow_signals(stop, lambda: None)
     async with (

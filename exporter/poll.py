@@ -19,6 +19,8 @@ from exporter.tally import Event, Span, Tally
 from exporter.vendors.contract import Endpoint, Moment, Vendor
 from exporter.wire.http import Budget, Call, Reply, Request
 
+_SELF_PACED = (Throttled, Refused, GrantLost)
+"""The client keeps still by itself: at each beat it can see for nothing whether the time or the secret is new."""
 _LONGEST_POLL = 25.0
 _LONGEST_PAUSE = 900.0
 _PATIENCE = 5  # failures in a row before an endpoint is asked less often
@@ -194,7 +196,12 @@ class AccountPoll:
         )
 
     def _read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> tuple[Snapshot, Snapshot]:
-        read = self._vendor.read(endpoint, replies, moment)
+        try:
+            read = self._vendor.read(endpoint, replies, moment)
+        except StopIteration as fault:
+            raise RuntimeError(
+                "a vendor let StopIteration out"
+            ) from fault  # no future takes it: we would wait for ever
         seen = with_transitions(read, moment.seen.get(endpoint), moment.at.timestamp())
         return seen, self._veil(seen)
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -542,6 +542,16 @@ async def test_a_fault_of_our_own_is_told_and_counted_and_the_loop_goes_on(where
     await asyncio.sleep(INTERVAL)
     assert stage.page()['contact_center_calls_waiting{queue="all",channel="voice"}'] == "2"
     task.cancel()
+
+
+async def test_a_fault_that_no_future_can_carry_does_not_stop_the_polls() -> None:
+    stage = Stage()
+    stage.centre.fault = StopIteration()
+    with ThreadPoolExecutor(1) as stage.poll._worker:
+        async with asyncio.timeout(20):
+            failure = await stage.poll.poll("queues")
+    assert failure is not None
+    assert failure.reason is Reason.INTERNAL
 
 
 @pytest.mark.looptime

@@ -125,12 +125,12 @@ class _Account:
         """Render what differs from the last state."""
         if state is self._state:
             return
-        self._state = state
         for index, family in enumerate(ACCOUNT):
             self._replace(index, family.columns(state))
         for index in sorted(self._changed(state)):
             columns = [column for families in self._columns.values() for column in families[index]]
             self._replace(len(ACCOUNT) + index, columns)
+        self._state = state
 
     def _changed(self, state: AccountState) -> set[int]:
         """Take in the new snapshots, and return the families that have samples of them or had of the old."""

@@ -15,6 +15,7 @@ from exporter.metrics.families import AGENT_DAY, CENTRE, NOW, TOTALS
 from exporter.metrics.family import PREFIX, Kind
 from exporter.metrics.process import ProcessMetrics
 from exporter.model import Agent, Measure, Queue, Snapshot, Status, Total
+from exporter.store import AccountState, EndpointState
 
 EMITTED = {
     "gauge": ("",),
@@ -29,7 +30,10 @@ OTHER_UNITS = {"ms", "milliseconds", "minutes", "hours", "days", "percent", "per
 
 def page_of(*snapshots: Snapshot) -> dict[str, str]:
     """Return the samples of a page with these snapshots, by series."""
-    one = account({str(number): snapshot for number, snapshot in enumerate(snapshots)})
+    return samples_of(account({str(number): snapshot for number, snapshot in enumerate(snapshots)}))
+
+
+def samples_of(one: AccountState) -> dict[str, str]:
     lines = shown(Exposition(CollectorRegistry()).render(world(one)), "text").splitlines()
     pairs = (line.removeprefix(PREFIX).rsplit(" ", 1) for line in lines if line[0] != "#")
     return {
@@ -131,22 +135,22 @@ def test_what_was_not_told_has_no_series_and_what_is_nought_has() -> None:
     assert {series for series, number in nought.items() if float(number) == 0} - {"reauth_required{}"} == wanted
 
 
+def test_what_was_not_told_of_one_agent_costs_no_other_and_is_not_refused() -> None:
+    agents = (Agent("1", accepted=0), Agent("2"), Agent("3", accepted=5))
+    page = Exposition(CollectorRegistry()).render(world(account({"agents": Snapshot(agents=agents)})))
+    lines = [line for line in shown(page, "text").splitlines() if "agent_calls_today{" in line]
+    assert [line.split('agent="')[1] for line in lines] == ['1",outcome="accepted"} 0', '3",outcome="accepted"} 5']
+    assert page.refused == 0
+
+
 def test_an_endpoint_is_up_when_its_latest_poll_succeeded_and_unknown_before_the_first() -> None:
-    page = page_of(Snapshot())
-    assert page["up{}"] == page['endpoint_up{endpoint="0"}'] == "1.0"
-    fails = account({"queues": None})
-    state = replace(fails.endpoints["queues"], last_success=50.0)
-    lines = shown(
-        Exposition(CollectorRegistry()).render(world(replace(fails, endpoints={"queues": state}))), "text"
-    )
-    assert 'up{vendor="zendesk_talk",account="acme"} 0.0' in lines
-    assert 'endpoint_up{vendor="zendesk_talk",account="acme",endpoint="queues"} 0.0' in lines
-    assert 'last_success_timestamp_seconds{vendor="zendesk_talk",account="acme",endpoint="queues"} 50.0' in lines
-    untried = account({"queues": None})
-    untried = replace(untried, endpoints={"queues": type(state)()})
-    lines = shown(Exposition(CollectorRegistry()).render(world(untried)), "text")
-    assert "endpoint_up" not in lines
-    assert "last_success" not in lines
+    well, [(_, sick)] = page_of(Snapshot()), account({"0": None}).endpoints.items()
+    assert well["up{}"] == well['endpoint_up{endpoint="0"}'] == "1.0"
+    down = samples_of(replace(account({}), endpoints={"0": replace(sick, last_success=50.0)}))
+    assert down["up{}"] == down['endpoint_up{endpoint="0"}'] == "0.0"
+    assert down['last_success_timestamp_seconds{endpoint="0"}'] == "50.0"
+    untried = samples_of(replace(account({}), endpoints={"0": EndpointState()}))
+    assert untried == {"up{}": "0.0", "reauth_required{}": "0.0"}
 
 
 def test_a_config_that_is_refused_is_told_and_the_time_of_the_one_in_use_stays() -> None:

@@ -88,6 +88,13 @@ def test_of_samples_with_the_same_labels_the_first_sound_one_is_shown() -> None:
     assert (done.series, done.refused) == (3, 4)
 
 
+def test_two_words_that_differ_only_where_they_are_cleaned_are_one_series() -> None:
+    twins = [Column(["1"], [number], (Status.AWAY, word)) for number, word in ((1, "a\x00"), (2, "a\x01"))]
+    done = segment(STAYS, ACCOUNT, twins, Segment())
+    assert labels_of(done) == {("1", "away", "a\ufffd"): 1}
+    assert done.refused == 1
+
+
 def test_two_ids_that_differ_only_where_they_are_cut_are_one_series() -> None:
     done = segment(family("agent"), ACCOUNT, [Column(["x" * 200 + "1", "x" * 200 + "2"], [1, 2])], Segment())
     assert labels_of(done) == {("x" * 128,): 1}
@@ -128,7 +135,9 @@ KEYS = TEXTS | st.tuples(TEXTS, TEXTS) | st.tuples(TEXTS, TEXTS, TEXTS)
 def columns(draw: st.DrawFn) -> Column:
     samples: list[tuple[Any, Any]] = draw(st.lists(st.tuples(KEYS, NUMBERS), max_size=3))
     rest = draw(
-        st.sampled_from([(), ("a|b",), ("away", "a|b"), ("away", "\x00"), ("away", "\ud800"), ("away", '"')])
+        st.sampled_from(
+            [(), ("a|b",), ("away", "a|b"), ("away", "\x00"), ("away", "\x01"), ("away", "\ud800"), ("away", '"')]
+        )
     )
     return Column([key for key, _ in samples], [value for _, value in samples], rest)
 
@@ -160,6 +169,7 @@ def test_step_by_step_or_from_scratch_the_lines_are_those_of_the_sound_samples(p
 @given(ANY_TEXT)
 @example("x" * 129)
 @example("\n" * 129)
+@example("\n\u202e\ud800\u2028\u2029")
 def test_a_cleaned_label_is_short_legal_and_harmless_and_otherwise_the_same(text: str) -> None:
     label = clean(text)
     assert len(label) == min(len(text), 128)

@@ -34,6 +34,7 @@ HOSTILE = (
     "a\udfffb",
     "\u202eevil",
     "\u2028",
+    "\u2029",
     "\ufeff",
     "\ufffd",
     "\U0001f600",
