@@ -29,6 +29,7 @@ from exporter.wire.http import Budget
 
 _BEAT = 0.1  # seconds between two heartbeats
 _LAG_BEATS = 50  # the lag on /metrics is the worst of so many
+_MOST_PROBLEMS = 20  # of a refused config that are logged, a line each
 _RESTART = 5.0  # seconds before a part that broke by a fault of ours begins again
 
 
@@ -98,8 +99,10 @@ class Exporter:
                 config = await asyncio.get_running_loop().run_in_executor(self._worker, self._read)
             except ConfigError as refused:
                 self._process.config_refused()
-                self._log.error("reload_refused", problems=len(refused.problems), report=str(refused))
-                return tuple(str(refused).splitlines())
+                problems = tuple(str(refused).splitlines())
+                for problem in problems[:_MOST_PROBLEMS]:
+                    self._log.error("reload_refused", problem=problem, always=True)
+                return problems
             except Exception as fault:  # noqa: BLE001 - a fault of ours must not end what runs well
                 self._process.config_refused()
                 self._log.exception("reload_broke")
@@ -112,7 +115,7 @@ class Exporter:
                 self._log.warning("server_unchanged", detail=detail)
             await self._apply(config)
             self._process.config_read(self._wall())
-            self._log.info("reloaded", accounts=len(config.accounts))
+            self._log.info("reloaded", accounts=len(config.accounts), always=True)
             return ()
 
     async def _apply(self, config: Config) -> None:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from exporter import __version__, doctor, log
 from exporter.app import Exporter
-from exporter.config import Config, ConfigError, Listen, read_listen
+from exporter.config import Config, ConfigError, Listen, Problem, read_listen
 from exporter.config.secrets import secrets_in
 from exporter.metrics.exposition import FAMILIES
 from exporter.metrics.family import PREFIX
@@ -35,7 +35,7 @@ FINE, FAILED, WRONG_CONFIG = 0, 1, 2
 SIMULATOR_PORT = 10778
 _DEMO_ZONE = ZoneInfo("Europe/Berlin")
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
-_TAKEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+_NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 _LAST_SECONDS = 1.0  # for what is left to close when the work is done
 _SWITCH = 0.0005  # seconds after which the worker thread gives way to the event loop
 _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
@@ -50,12 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(wrong, file=sys.stderr)
         return WRONG_CONFIG
     except OSError as fault:
-        place = f"{fault.filename}: " if fault.filename else ""
-        advice = "; choose another address or port" if fault.errno in _TAKEN else ""
-        told = f"{place}{fault.strerror or type(fault).__name__}{advice}"
-        print(f"contact-center-exporter: {told}", file=sys.stderr)
+        print(f"contact-center-exporter: {_in_words(fault)}", file=sys.stderr)
         return FAILED
     return code
+
+
+def _in_words(fault: OSError) -> str:
+    words = fault.strerror or type(fault).__name__
+    if fault.filename:
+        return f"{fault.filename}: {words}"
+    return f"{words}; choose another address or port" if fault.errno in _NOT_OURS else words
 
 
 def _parser() -> argparse.ArgumentParser:

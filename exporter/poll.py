@@ -216,7 +216,7 @@ class AccountPoll:
         before = self._state.endpoints[endpoint].trouble
         if before:
             after = round(held.taken - before.since)
-            self._log.info("endpoint_recovered", endpoint=endpoint, after_seconds=after)
+            self._log.info("endpoint_recovered", endpoint=endpoint, after_seconds=after, always=True)
         self._failures[endpoint] = 0
         self._told = {told for told in self._told if told[0] != endpoint}
         self._change(endpoint, EndpointState(held, held.taken, None, tried=True))
@@ -236,7 +236,8 @@ class AccountPoll:
         since = state.trouble.since if state.trouble else at
         if (endpoint, failure.reason) not in self._told:  # each reason once, until the endpoint recovers
             self._told.add((endpoint, failure.reason))
-            self._log.warning("endpoint_broke", endpoint=endpoint, reason=failure.reason, detail=failure.detail)
+            told = {"reason": failure.reason, "detail": failure.detail}
+            self._log.warning("endpoint_broke", endpoint=endpoint, **told, always=True)
         self._change(endpoint, replace(state, trouble=Trouble(failure.reason, failure.detail, since), tried=True))
 
     def _change(self, endpoint: str, state: EndpointState) -> None:

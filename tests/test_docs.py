@@ -130,11 +130,14 @@ def test_rules_shown_are_valid(tmp_path: Path) -> None:
     assert b"2 rules found" in judged.stdout
 
 
-def test_the_shipped_config_is_that_of_the_demo(tmp_path: Path) -> None:
-    shipped = read(ROOT / "config.yaml", {})
+def test_the_shipped_config_is_that_of_the_demo_once_its_queues_are_uncommented(tmp_path: Path) -> None:
+    text = (ROOT / "config.yaml").read_text()
+    whole = re.sub(r"(?m)^( *)# ( *(?:- \{|(?:plan|queues|groups|time_zone):).*)$", r"\1\2", text)
     demo = demo_centre(datetime(2026, 3, 9, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
-    text = f"polling: {{interval: 5s}}\n{demo.config(f'http://127.0.0.1:{cli.SIMULATOR_PORT}')}"
-    assert shipped == config(tmp_path, text)
+    own = f"polling: {{interval: 10s}}\n{demo.config(f'http://127.0.0.1:{cli.SIMULATOR_PORT}')}"
+    shipped = config(tmp_path, whole)
+    assert shipped == config(tmp_path, own)
+    assert read(ROOT / "config.yaml", {}).accounts[0].credentials == shipped.accounts[0].credentials
 
 
 def test_the_shipped_config_marks_the_lines_to_change() -> None:

@@ -194,7 +194,7 @@ def test_what_is_commented_out_in_the_example_is_right_and_shows_the_defaults(tm
     config = load(tmp_path / "config.yaml", VENDORS, {})
     (account,) = config.accounts
     assert config.server == Server(state_dir=tmp_path / "state")
-    assert (config.polling, config.privacy) == (Polling(interval=5), Privacy())  # the demo's own pace
+    assert (config.polling, config.privacy) == (Polling(interval=10), Privacy())  # the demo's own pace
     assert account.statuses == {"On Break": Status.AWAY}
     vendor = VENDORS[account.vendor](
         account.credentials, account.options, Site(account.time_zone, account.statuses)

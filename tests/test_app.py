@@ -1,0 +1,406 @@
+"""The whole exporter over real sockets in one process: simulators, polls every half second, its own server."""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import structlog
+from accounts import BERLIN
+from msgspec.structs import replace
+from replay import samples
+from structlog.testing import LogCapture
+
+from exporter import app
+from exporter.app import Exporter
+from exporter.config import Account, Config, ConfigError, Listen, Pace, Problem, Server
+from exporter.errors import Reason
+from exporter.poll import AccountPoll
+from exporter.simulator.demo import demo_plan
+from exporter.simulator.exchange import Answer, Asked, Dialect
+from exporter.simulator.faults import Faulty, Slow
+from exporter.simulator.faults import Status as StatusFault
+from exporter.simulator.floor import Floor
+from exporter.simulator.server import serve
+from exporter.simulator.zendesk_oauth import ZendeskKeys
+from exporter.simulator.zendesk_talk import Plan, ZendeskAccount, ZendeskTalk
+from exporter.tally import Event
+from exporter.vendors.zendesk_talk import ZendeskTalk as Vendor
+from exporter.vendors.zendesk_talk.options import ZendeskCredentials, ZendeskOptions
+from exporter.wire.secret import Secret
+
+PATIENCE = 20.0  # an upper bound that a sound exporter never comes near
+ENDPOINTS = ("current_queue_activity", "agents_activity", "account_overview", "agents_overview")
+WAITING = 'contact_center_calls_waiting{{vendor="zendesk_talk",account="{}",queue="all",channel="voice"}}'
+
+
+def dialect(**changes: Any) -> tuple[Floor, ZendeskTalk]:
+    """Return one small centre, and its account with the token `token`."""
+    floor = Floor(demo_plan(BERLIN, 10), datetime(2026, 3, 9, 8, tzinfo=BERLIN))
+    floor.advance(datetime(2026, 3, 9, 9, tzinfo=BERLIN))
+    keys = ZendeskKeys(access_token="token")
+    return floor, ZendeskTalk(floor, ZendeskAccount(keys, plan=Plan.ENTERPRISE_PLUS, **changes))
+
+
+@asynccontextmanager
+async def vendor(*faults: Any) -> AsyncIterator[tuple[str, Faulty]]:
+    """Serve a simulated account while the context lasts."""
+    floor, sound = dialect()
+    faulty = Faulty(sound, faults, floor)
+    async with serve({"vendor": faulty}) as urls:
+        yield urls["vendor"], faulty
+
+
+def account(name: str, url: str, token: str = "token", interval: float = 0.5) -> Account:
+    return Account(
+        name=name,
+        vendor="zendesk_talk",
+        polling=Pace(interval=interval, max_age=3 * interval, budget_share=1.0),
+        credentials=ZendeskCredentials(access_token=Secret(lambda: token, f"the token {token}")),
+        options=ZendeskOptions(base_url=url, plan="enterprise_plus"),
+    )
+
+
+def config(*accounts: Account, **server: Any) -> Config:
+    return Config(server=Server(**{"listen": Listen("127.0.0.1", 0), **server}), accounts=accounts)
+
+
+class Stage:
+    """A running exporter, and what can be seen of it from outside."""
+
+    def __init__(self, exporter: Exporter, port: int, captured: LogCapture) -> None:
+        self.exporter = exporter
+        self.url = f"http://127.0.0.1:{port}"
+        self.captured = captured
+        self.rest: list[Config | Exception] = []
+        """What the next reloads read, the first last."""
+
+    async def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.request(method, f"{self.url}{path}") as reply:
+            return reply.status, await reply.text()
+
+    async def page(self) -> dict[str, str]:
+        status, text = await self.ask("/metrics")
+        assert status == 200
+        return samples(text)
+
+    async def until(self, holds: Callable[[dict[str, str]], object]) -> dict[str, str]:
+        """Return the first page of which this holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds(page := await self.page()):
+                await asyncio.sleep(0.05)
+        return page
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while (await self.ask("/-/ready"))[0] != 200:
+                await asyncio.sleep(0.05)
+
+    async def reload(self, new: Config | Exception) -> tuple[str, ...]:
+        self.rest = [new]
+        return await self.exporter.reload()
+
+    def told(self, event: str) -> list[Mapping[str, Any]]:
+        return [entry for entry in self.captured.entries if entry["event"] == event]
+
+
+@asynccontextmanager
+async def running(start: Config) -> AsyncIterator[Stage]:
+    captured = LogCapture()
+
+    def read() -> Config:
+        new = stage.rest.pop()
+        if isinstance(new, Exception):
+            raise new
+        return new
+
+    exporter = Exporter(
+        start,
+        read=read,
+        log=structlog.wrap_logger(None, processors=[captured]),
+        lines_dropped=lambda: 0,
+    )
+    stop, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(exporter.run(stop, listening.set_result))
+    stage = Stage(exporter, await listening, captured)
+    try:
+        yield stage
+    finally:
+        stop.set()
+        async with asyncio.timeout(PATIENCE):
+            await task
+    assert asyncio.all_tasks() == before
+
+
+def of(name: str, endpoint: str, family: str = "endpoint_up") -> str:
+    return f'contact_center_{family}{{vendor="zendesk_talk",account="{name}",endpoint="{endpoint}"}}'
+
+
+def up(page: Mapping[str, str], name: str) -> list[str | None]:
+    return [page.get(of(name, endpoint)) for endpoint in ENDPOINTS]
+
+
+def polls(page: Mapping[str, str], name: str, endpoint: str = ENDPOINTS[0]) -> float:
+    return float(page[of(name, endpoint, "polls_total")])
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+# Living
+
+
+async def test_a_contact_centre_is_on_the_page_soon_after_the_start() -> None:
+    async with vendor() as (url, _), running(config(account("acme", url))) as stage:
+        await stage.ready()
+        page = await stage.until(lambda page: up(page, "acme") == ["1.0"] * 4)
+        assert WAITING.format("acme") in page
+        assert len([series for series in page if series.startswith("contact_center_agent_status{")]) == 10
+        assert float(page["contact_center_exporter_series"]) > 100
+        assert page["contact_center_exporter_config_last_reload_successful"] == "1.0"
+        assert (await stage.ask("/-/healthy"))[0] == 200
+        assert "acme" in (await stage.ask("/"))[1]
+        assert [entry for entry in stage.captured.entries if entry["log_level"] != "info"] == []
+
+
+async def test_the_page_is_served_before_any_vendor_has_answered() -> None:
+    async with vendor(Slow(seconds=30)) as (url, _), running(config(account("acme", url))) as stage:
+        up_ = 'contact_center_up{vendor="zendesk_talk",account="acme"}'
+        page = await stage.until(lambda page: up_ in page)
+        assert page[up_] == "0.0"
+        status, text = await stage.ask("/-/ready")
+        assert (status, text) == (503, "not ready: 4 of 4 endpoints have not been polled yet\n")
+        assert (await stage.ask("/-/healthy"))[0] == 200
+
+
+async def test_numbers_leave_the_page_of_themselves_when_the_vendor_dies() -> None:
+    async with running(config(account("acme", f"http://127.0.0.1:{(port := free_port())}"))) as stage:
+        floor, sound = dialect()
+        async with serve({"vendor": sound}, ports={"vendor": port}):
+            await stage.until(lambda page: WAITING.format("acme") in page)
+        page = await stage.until(lambda page: WAITING.format("acme") not in page)
+        assert of("acme", ENDPOINTS[0], "last_success_timestamp_seconds") in page
+        page = await stage.until(lambda page: page[of("acme", ENDPOINTS[0])] == "0.0")
+        assert page['contact_center_up{vendor="zendesk_talk",account="acme"}'] in {"0.0", "1.0"}
+        assert floor
+
+
+SICK = {
+    "dns": "the name acme.invalid cannot be resolved; check the address and DNS",
+    "connect": "no connection to 127.0.0.1; check the address, firewalls and routes",
+    "credentials": "HTTP 401 (invalid_token): the vendor does not accept the credentials; check that they are valid",
+    "content_type": "HTTP 200 with a web page in place of data; check base_url",
+    "forbidden": "HTTP 403: the credentials may not read this; check role, plan and scope",
+}
+
+
+@pytest.mark.parametrize("reason", SICK)
+async def test_a_sick_account_says_why_and_costs_a_healthy_one_nothing(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.transport.client.TRIES", 1)  # else the second ends at these polls' deadline
+    faults = {
+        "content_type": [StatusFault(status=200)],
+        "forbidden": [StatusFault(status=403)],
+    }.get(reason, [])
+    async with vendor() as (well, _), vendor(*faults) as (ill, _):
+        sick = {
+            "dns": account("sick", "https://acme.invalid"),
+            "connect": account("sick", f"http://127.0.0.1:{free_port()}"),
+            "credentials": account("sick", ill, token="wrong"),
+        }.get(reason, account("sick", ill))
+        async with running(config(sick, account("well", well))) as stage:
+            page = await stage.until(
+                lambda page: {*up(page, "sick")} == {"0.0"} and {*up(page, "well")} == {"1.0"}
+            )
+            assert page['contact_center_up{vendor="zendesk_talk",account="sick"}'] == "0.0"
+            assert page['contact_center_up{vendor="zendesk_talk",account="well"}'] == "1.0"
+            failures = [
+                name for name in page if 'poll_failures_total{vendor="zendesk_talk",account="sick"' in name
+            ]
+            assert len(failures) == 4
+            assert all(f'reason="{reason}"' in name for name in failures)
+            centre = "contact_center_a", "contact_center_c", "contact_center_q"
+            shown = {name.split('account="')[1].split('"')[0] for name in page if name.startswith(centre)}
+            assert WAITING.format("well") in page
+            assert [name for name in page if 'account="sick"' in name and "agent=" in name] == []
+            assert "well" in shown
+            assert SICK[reason] in (await stage.ask("/"))[1]
+            assert {entry["detail"] for entry in stage.told("endpoint_broke")} == {SICK[reason]}
+
+
+async def test_a_fault_in_a_poll_ends_neither_the_account_nor_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_RESTART", 0.05)
+    broken = ["bad"]
+
+    class Fragile(AccountPoll):
+        async def run(self) -> None:
+            if self._state.name in broken:
+                broken.clear()
+                raise ZeroDivisionError
+            await super().run()
+
+    monkeypatch.setattr(app, "AccountPoll", Fragile)
+    async with vendor() as (url, _), running(config(account("bad", url), account("good", url))) as stage:
+        await stage.until(lambda page: up(page, "bad") == up(page, "good") == ["1.0"] * 4)
+        (told,) = stage.told("part_broke")
+        assert (told["part"], told["log_level"], told["exc_info"]) == ("bad", "error", True)
+
+
+async def test_an_address_that_is_taken_is_an_os_error() -> None:
+    async with running(config()) as stage:
+        port = int(stage.url.rpartition(":")[2])
+        second = Exporter(
+            config(listen=Listen("127.0.0.1", port)),
+            read=config,
+            log=structlog.wrap_logger(None, processors=[LogCapture()]),
+            lines_dropped=lambda: 0,
+        )
+        with pytest.raises(OSError, match="address already in use"):
+            await second.run(asyncio.Event())
+
+
+async def test_an_exporter_that_is_cancelled_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    exporter = Exporter(
+        config(account("acme", f"http://127.0.0.1:{free_port()}")),
+        read=config,
+        log=structlog.wrap_logger(None, processors=[LogCapture()]),
+        lines_dropped=lambda: 0,
+    )
+    listening = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(exporter.run(asyncio.Event(), listening.set_result))
+    await listening
+    await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == before
+
+
+# Reloading
+
+
+async def test_a_reload_touches_only_what_it_changes() -> None:
+    async with vendor() as (url, _), vendor() as (other, _):
+        same, edited, gone = (account(name, url) for name in ("same", "edited", "gone"))
+        async with running(config(same, edited, gone)) as stage:
+            await stage.until(
+                lambda page: all(up(page, name) == ["1.0"] * 4 for name in ("same", "edited", "gone"))
+            )
+            task = stage.exporter._accounts["same"][1]
+            before = stage.exporter.store.world.accounts
+            moved = replace(edited, options=replace(edited.options, base_url=other))  # type: ignore[type-var]
+            assert await stage.reload(config(account("new", url), account("same", url), moved)) == ()
+            after = stage.exporter.store.world.accounts
+            assert tuple(after) == ("new", "same", "edited")
+            assert stage.exporter._accounts["same"][1] is task
+            snapshot = before["same"].endpoints[ENDPOINTS[2]].held
+            assert after["same"].endpoints[ENDPOINTS[2]].held is snapshot is not None
+            page = await stage.until(lambda page: up(page, "new") == up(page, "edited") == ["1.0"] * 4)
+            assert polls(page, "same") >= before["same"].counts.events[Event.POLL][ENDPOINTS[0],]
+            assert polls(page, "same", ENDPOINTS[2]) == 1
+            assert [series for series in page if 'account="gone"' in series] == []
+            assert [account.name for account in stage.exporter._config.accounts] == ["new", "same", "edited"]
+            assert stage.told("endpoint_broke") == []
+
+
+async def test_a_reload_while_an_account_is_polled_leaves_the_poll_alone() -> None:
+    async with vendor(Slow(endpoint=ENDPOINTS[0], seconds=0.3, times=1)) as (url, faulty):
+        async with running(config(account("acme", url, interval=1.0))) as stage:
+            async with asyncio.timeout(PATIENCE):
+                while not faulty.struck[0]:
+                    await asyncio.sleep(0.01)
+            assert await stage.reload(config(account("acme", url, interval=1.0), account("new", url))) == ()
+            page = await stage.until(lambda page: up(page, "acme") == up(page, "new") == ["1.0"] * 4)
+            calls = of("acme", ENDPOINTS[0], "api_requests_total").replace("}", ',code="cancelled"}')
+            assert calls not in page
+
+
+async def test_a_broken_file_changes_nothing_and_says_so() -> None:
+    wrong = ConfigError("config.yaml", [Problem(3, "accounts", "there is none", "at least one account")])
+    async with vendor() as (url, _), running(config(account("acme", url))) as stage:
+        await stage.ready()
+        task = stage.exporter._accounts["acme"][1]
+        assert await stage.reload(wrong) == ("config.yaml:3: accounts: there is none; write at least one account",)
+        page = await stage.until(
+            lambda page: page["contact_center_exporter_config_last_reload_successful"] == "0.0"
+        )
+        assert stage.exporter._accounts["acme"][1] is task
+        (told,) = stage.told("reload_refused")
+        assert told["log_level"] == "error"
+        assert told["problem"].endswith("there is none; write at least one account")
+        read = page["contact_center_exporter_config_last_reload_success_timestamp_seconds"]
+        assert await stage.reload(config(account("acme", url))) == ()
+        page = await stage.until(
+            lambda page: page["contact_center_exporter_config_last_reload_successful"] == "1.0"
+        )
+        assert page["contact_center_exporter_config_last_reload_success_timestamp_seconds"] > read
+
+
+async def test_a_fault_while_the_config_is_read_ends_nothing() -> None:
+    async with vendor() as (url, _), running(config(account("acme", url))) as stage:
+        await stage.ready()
+        assert await stage.reload(ZeroDivisionError("secret")) == (
+            "a fault of the exporter itself: ZeroDivisionError",
+        )
+        await stage.until(lambda page: page["contact_center_exporter_config_last_reload_successful"] == "0.0")
+        (told,) = stage.told("reload_broke")
+        assert told["exc_info"] is True
+
+
+async def test_a_hundred_reloads_leave_as_many_tasks_as_there_were_and_the_last_one_wins() -> None:
+    async with vendor() as (url, _), running(config(account("acme", url))) as stage:
+        await stage.ready()
+        tasks = len(asyncio.all_tasks())
+        acme, odd = account("acme", url), account("odd", url)
+        configs = [config(acme, odd) if n % 2 else config(acme) for n in range(99)]
+        stage.rest = [config(acme, account("last", url)), *configs]
+        assert await asyncio.gather(*(stage.exporter.reload() for _ in range(100))) == [()] * 100
+        assert stage.rest == []
+        assert tuple(stage.exporter.store.world.accounts) == ("acme", "last")
+        page = await stage.until(lambda page: up(page, "last") == up(page, "acme") == ["1.0"] * 4)
+        assert [series for series in page if 'account="odd"' in series] == []
+        assert await stage.reload(config(account("acme", url))) == ()
+        async with asyncio.timeout(PATIENCE):
+            while len(asyncio.all_tasks()) > tasks + 4:  # polls and the server's own come and go
+                await asyncio.sleep(0.05)
+
+
+async def test_the_address_cannot_be_changed_by_a_reload_and_that_is_told() -> None:
+    async with running(config()) as stage:
+        assert await stage.reload(config(listen=Listen("127.0.0.1", 1))) == ()
+        (told,) = stage.told("server_unchanged")
+        assert told["log_level"] == "warning"
+        assert (await stage.ask("/-/healthy"))[0] == 200
+
+
+async def test_reloading_over_http_is_off_unless_the_config_says_so() -> None:
+    async with running(config()) as stage:
+        assert (await stage.ask("/-/reload", "POST"))[0] == 403
+        assert stage.told("reloaded") == []
+
+
+async def test_a_reload_over_http_answers_with_what_is_wrong() -> None:
+    wrong = ConfigError("config.yaml", [Problem(3, "accounts", "there is none"), Problem(9, "polling", "empty")])
+    async with vendor() as (url, _), running(config(account("acme", url), reload=True)) as stage:
+        stage.rest = [wrong]
+        assert await stage.ask("/-/reload", "POST") == (
+            400,
+            "config.yaml:3: accounts: there is none\nconfig.yaml:9: polling: empty\n",
+        )
+        stage.rest = [config(account("acme", url), account("new", url), reload=True)]
+        assert await stage.ask("/-/reload", "POST") == (200, "ok\n")
+        await stage.until(lambda page: up(page, "new") == ["1.0"] * 4)
