@@ -25,7 +25,6 @@ from exporter.store import Store
 from exporter.tally import Tally
 from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Vendor
-from exporter.wire.http import Budget
 
 _BEAT = 0.1  # seconds between two heartbeats
 _LAG_BEATS = 50  # the lag on /metrics is the worst of so many
@@ -142,7 +141,7 @@ class Exporter:
         account = terms.account
         vendor = vendor_of(account)
         tally = Tally()
-        ledger = Ledger(tally, Budget(limit=vendor.limit.calls_per_minute))
+        ledger = Ledger(tally, vendor.limit.calls_per_minute)
         async with opened(
             account, vendor, ledger=ledger, state_dir=terms.state_dir, tls=self._tls, log=self._log
         ) as client:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -247,8 +247,19 @@ def _shown(host: str) -> str:
     return "localhost" if everywhere else f"[{host}]" if ":" in host else host
 
 
+def _journal(config: Config) -> AbstractContextManager[log.Journal]:
+    """Return the journal of a command that prints its result: it has little to say."""
+    secrets = list(secrets_in(config))
+    return log.opened(
+        stream=log.raw(_STDERR),
+        level="error",
+        style="auto",
+        secrets=lambda: (secret.reveal() for secret in secrets),
+    )
+
+
 async def _examine(config: Config) -> int:
-    with log.opened(stream=log.raw(_STDERR), level="error", style="auto", secrets=lambda: ()) as journal:
+    with _journal(config) as journal:
         checkups = [
             await doctor.examine(account, config.server.state_dir, tls_context(), journal.log)
             for account in config.accounts
@@ -259,7 +270,7 @@ async def _examine(config: Config) -> int:
 
 async def _keep(config: Config, folder: Path) -> int:
     whole = True
-    with log.opened(stream=log.raw(_STDERR), level="error", style="auto", secrets=lambda: ()) as journal:
+    with _journal(config) as journal:
         for account in config.accounts:
             place = folder / account.name
             for one in await record(account, place, config.server.state_dir, tls_context(), journal.log):

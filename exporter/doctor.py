@@ -58,7 +58,7 @@ async def examine(
 ) -> Checkup:
     """Ask every endpoint of the account once, one after the other."""
     vendor = vendor_of(account)
-    ledger = Ledger(Tally(), Budget(limit=vendor.limit.calls_per_minute))
+    ledger = Ledger(Tally(), vendor.limit.calls_per_minute)
     async with opened(account, vendor, ledger=ledger, state_dir=state_dir, tls=tls, log=log) as client:
         seen: dict[str, Snapshot] = {}
         findings = []

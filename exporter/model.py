@@ -185,6 +185,8 @@ class Snapshot(Struct, frozen=True):
     """All agents by status, before any cap; None where no status was told."""
     window_start: float | None = None
     """Where "today" began for the account."""
+    window_end: float | None = None
+    """Where it ends, for what must not be taken for the next day's: from then on it is not shown."""
     dropped: Mapping[Dropped, int] = NOTHING
     """Rows that came and are not shown."""
     drift: tuple[str, ...] = ()
@@ -194,11 +196,9 @@ class Snapshot(Struct, frozen=True):
 
 
 def count_by_status(agents: Collection[Agent]) -> Mapping[Status, int] | None:
-    """Count agents by status, zeros included; None where there are agents and no status of any was told."""
-    known = [agent.status for agent in agents if agent.status is not None]
-    if agents and not known:
-        return None
-    return {status: known.count(status) for status in Status}
+    """Count agents by status, zeros included; None where any status was not told: a zero would be a guess."""
+    statuses = [agent.status for agent in agents]
+    return None if None in statuses else {status: statuses.count(status) for status in Status}
 
 
 def with_transitions(new: Snapshot, old: Snapshot | None, at: float) -> Snapshot:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from exporter.wire.http import Budget, Call, Reply, Request
 _SELF_PACED = (Throttled, Refused, GrantLost)
 """The client keeps still by itself: at each beat it can see for nothing whether the time or the secret is new."""
 _LONGEST_POLL = 25.0
+_MINUTE = 60.0
 _LONGEST_PAUSE = 900.0
 _PATIENCE = 5  # failures in a row before an endpoint is asked less often
 _MOST_DOUBLINGS = 16  # of the interval: more than lead to the longest pause, and no more than a float bears
@@ -75,9 +77,12 @@ class Asker(Protocol):
 class Ledger:
     """Writes down what the transport does for an account."""
 
-    def __init__(self, tally: Tally, budget: Budget) -> None:
+    def __init__(self, tally: Tally, limit: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._tally = tally
-        self.latest = budget
+        self._clock = clock
+        self._limit = limit
+        self._remaining: float | None = None
+        self._told = 0.0
 
     def called(self, call: Call) -> None:
         """Count and time one HTTP exchange."""
@@ -93,8 +98,15 @@ class Ledger:
         self._tally.add(Event.TOKEN_REFRESH)
 
     def budget(self, budget: Budget) -> None:
-        """Keep what the vendor said last."""
-        self.latest = budget
+        """Keep what the vendor says."""
+        self._limit = self._limit if budget.limit is None else budget.limit
+        self._remaining, self._told = budget.remaining, self._clock()
+
+    @property
+    def latest(self) -> Budget:
+        """What the vendor said last; what is left of a minute is not known after it."""
+        fresh = self._clock() - self._told < _MINUTE
+        return Budget(self._limit, self._remaining if fresh else None)
 
 
 class AccountPoll:
@@ -131,7 +143,8 @@ class AccountPoll:
         self._failures: dict[str, int] = {}
         self._told: set[tuple[str, Reason]] = set()
         self._words: set[str] = set()
-        self._state = AccountState(vendor_name, name, {one.name: EndpointState() for one in vendor.endpoints})
+        endpoints = {one.name: EndpointState(live=one.every == 1) for one in vendor.endpoints}
+        self._state = AccountState(vendor_name, name, endpoints)
         for endpoint in vendor.endpoints:
             for event in (Event.POLL, Event.POLL_SKIPPED):
                 tally.add(event, endpoint.name, by=0)
@@ -172,7 +185,7 @@ class AccountPoll:
             failure = Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")
         else:
             failure = None
-            expires = began + self._paces[endpoint].max_age
+            expires = began + min(self._paces[endpoint].max_age, (shown.window_end or math.inf) - at)
             self._seen[endpoint] = Held(seen, at, expires)
             self._keep(endpoint, Held(shown, at, expires))
         self._tally.time(Span.POLL, endpoint, seconds=loop.time() - began)
@@ -219,7 +232,8 @@ class AccountPoll:
             self._log.info("endpoint_recovered", endpoint=endpoint, after_seconds=after, always=True)
         self._failures[endpoint] = 0
         self._told = {told for told in self._told if told[0] != endpoint}
-        self._change(endpoint, EndpointState(held, held.taken, None, tried=True))
+        state = self._state.endpoints[endpoint]
+        self._change(endpoint, replace(state, held=held, last_success=held.taken, trouble=None, tried=True))
 
     def _tell_unknown(self, words: frozenset[str]) -> None:
         if words:

@@ -19,9 +19,10 @@ from exporter.poll import Ledger
 from exporter.simulator.recorded import ORIGIN, place
 from exporter.tally import Tally
 from exporter.vendors.contract import Moment
-from exporter.wire.http import Budget, Reply
+from exporter.wire.http import Reply
 
 _PERSONAL = re.compile(r"name|mail|phone|number|avatar|photo|address|caller|token|secret|key$", re.IGNORECASE)
+_REVEALING = re.compile(r"[^\s@]@[^\s@]+\.|^\+[0-9 ]{6,}$")  # an e-mail address, a phone number
 _STRUCTURAL = re.compile(r"phone_number_ids?$|agent_number$", re.IGNORECASE)  # ids, by which rows are joined
 
 
@@ -38,7 +39,7 @@ async def record(
 ) -> list[Written]:
     """Poll every endpoint of the account once, and keep each answer in a file at the path of its URL."""
     vendor = vendor_of(account)
-    ledger = Ledger(Tally(), Budget())
+    ledger = Ledger(Tally(), None)
     veil = Veil()
     written: list[Written] = []
     async with opened(account, vendor, ledger=ledger, state_dir=state_dir, tls=tls, log=log) as client:
@@ -48,10 +49,11 @@ async def record(
             try:
                 replies = await client.collect(vendor.requests(name, moment), vendor.follow, pace.deadline)
                 seen[name] = vendor.read(name, replies, moment)
+                written.append(Written(name, tuple(_write(reply, folder, veil) for reply in replies)))
             except PollFailed as failed:
                 written.append(Written(name, failure=f"{failed.reason}: {failed.detail}"))
-            else:
-                written.append(Written(name, tuple(_write(reply, folder, veil) for reply in replies)))
+            except msgspec.MsgspecError:
+                written.append(Written(name, failure="the answer is not plain JSON: nothing is kept"))
     return written
 
 
@@ -71,12 +73,19 @@ class Veil:
     def __init__(self) -> None:
         self._words: dict[str, str] = {}
 
-    def over(self, node: Any, field: str = "") -> Any:
-        """Return a document without what its field names call personal."""
+    def over(self, node: Any, field: str = "", *, personal: bool = False) -> Any:
+        """Return a document without what its field names, or its looks, call personal."""
+        personal = (personal or bool(_PERSONAL.search(field))) and not _STRUCTURAL.search(field)
         if isinstance(node, dict):
-            return {key: self.over(value, key) for key, value in node.items()}
+            return {self._key(key): self.over(value, key, personal=personal) for key, value in node.items()}
         if isinstance(node, list):
-            return [self.over(value, field) for value in node]
-        if not isinstance(node, str) or not node or not _PERSONAL.search(field) or _STRUCTURAL.search(field):
-            return node
-        return self._words.setdefault(node, f"{field} {len(self._words) + 1}")
+            return [self.over(value, field, personal=personal) for value in node]
+        if isinstance(node, str):
+            return self._word(node, field) if node and (personal or _REVEALING.search(node)) else node
+        return 0 if personal and isinstance(node, int | float) and not isinstance(node, bool) else node
+
+    def _key(self, key: str) -> str:
+        return self._word(key, "key") if _REVEALING.search(key) else key
+
+    def _word(self, text: str, field: str) -> str:
+        return self._words.setdefault(text, f"{field} {len(self._words) + 1}")

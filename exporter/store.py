@@ -38,6 +38,8 @@ class EndpointState(Struct, frozen=True):
     last_success: float | None = None
     trouble: Trouble | None = None
     tried: bool = False
+    live: bool = True
+    """Whether it is polled at each of the account's intervals, not only now and then."""
 
 
 class AccountState(Struct, frozen=True):
@@ -53,8 +55,8 @@ class AccountState(Struct, frozen=True):
 
     @property
     def up(self) -> bool:
-        """Whether any endpoint's latest poll succeeded: the vendor answers, and knows us."""
-        return any(state.tried and state.trouble is None for state in self.endpoints.values())
+        """Whether the latest poll of any live endpoint succeeded: the vendor answers, and knows us."""
+        return any(state.live and state.tried and state.trouble is None for state in self.endpoints.values())
 
 
 class World(Struct, frozen=True):

@@ -12,13 +12,14 @@ def seen(*agents: Agent) -> Snapshot:
 
 
 def test_agents_are_counted_by_status_with_every_nought() -> None:
-    agents = [agent(Status.AWAY), agent(Status.AWAY), agent(Status.BUSY), agent(None)]
+    agents = [agent(Status.AWAY), agent(Status.AWAY), agent(Status.BUSY)]
     assert count_by_status(agents) == {**dict.fromkeys(Status, 0), Status.AWAY: 2, Status.BUSY: 1}
 
 
-def test_nobody_is_nought_and_nobody_told_is_unknown() -> None:
+def test_nobody_is_nought_and_one_who_is_not_told_makes_every_nought_a_guess() -> None:
     assert count_by_status([]) == dict.fromkeys(Status, 0)
     assert count_by_status([agent(None)]) is None
+    assert count_by_status([agent(Status.OFFLINE), agent(None)]) is None
 
 
 @pytest.mark.parametrize(

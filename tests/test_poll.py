@@ -163,7 +163,7 @@ class Stage:
         self.centre = Centre(answer, self.paces)
         self.store = Store()
         self.tally = Tally()
-        self.ledger = Ledger(self.tally, Budget(60.0))
+        self.ledger = Ledger(self.tally, 60.0, now)
         self.wall_shift = 0.0
         self.captured = LogCapture()
         self.poll = AccountPoll(

@@ -38,7 +38,7 @@ def _last_success(account: AccountState) -> Iterable[Column]:
 ACCOUNT: tuple[Family[AccountState], ...] = (
     Family(
         "up",
-        "1 if the latest poll of at least one endpoint of the account succeeded.",
+        "1 if the latest poll of at least one live endpoint of the account succeeded.",
         (),
         lambda account: single(float(account.up)),
     ),

@@ -8,6 +8,7 @@ from typing import Any
 
 from isal import isal_zlib
 from msgspec import Struct
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -38,6 +39,8 @@ class Page(Struct, frozen=True):
     """Of the accounts; those about the process are not counted."""
     refused: int
     """Samples of the accounts that were not sound and are not on the page."""
+    broken: tuple[str, ...] = ()
+    """Accounts whose snapshots could not be rendered, by a fault of ours: only their polls are on the page."""
 
 
 class Piece:
@@ -64,11 +67,16 @@ class Exposition:
 
     def render(self, world: World) -> Page:
         """Return the page of this World. Must not be called twice at once."""
-        accounts = {}
+        accounts, broken = {}, []
         for state in world.accounts.values():
             names = (state.vendor, state.name)
             accounts[names] = self._accounts.get(names) or _Account(names)
-            accounts[names].follow(state)
+            try:
+                accounts[names].follow(state)
+            except Exception:  # noqa: BLE001 - whatever one account's snapshot holds, the others are shown
+                broken.append(state.name)
+                accounts[names] = _Account(names)
+                accounts[names].follow(_bare(state))
         self._accounts = accounts
         self._bodies = [self._body(index) for index in range(len(FAMILIES))]
         segments = [segment for account in accounts.values() for segment in account.segments]
@@ -82,6 +90,7 @@ class Exposition:
             openmetrics_gzip=openmetrics_gzip,
             series=sum(segment.series for segment in segments),
             refused=sum(segment.refused for segment in segments),
+            broken=tuple(broken),
         )
 
     def _body(self, index: int) -> tuple[tuple[bytes, ...], Piece]:
@@ -152,6 +161,11 @@ class _Account:
 
     def _replace(self, index: int, columns: Iterable[Column]) -> None:
         self.segments[index] = segment(FAMILIES[index], self._names, columns, self.segments[index])
+
+
+def _bare(state: AccountState) -> AccountState:
+    endpoints = {name: replace(one, held=None) for name, one in state.endpoints.items()}
+    return replace(state, endpoints=endpoints)
 
 
 def _header(family: Family[Any], form: str) -> bytes:

@@ -79,7 +79,7 @@ AGENT_DAY: tuple[Family[Snapshot], ...] = (
     of_states(
         "seconds_in_state",
         "Seconds the agent has spent in the status since the window began. The rows of an agent never overlap: "
-        "they are parts of the time logged in.",
+        "they are parts of the time logged in. Wrap-up that the vendor cannot tell apart is part of on_contact.",
         "seconds_in_state",
     ),
     of_states(

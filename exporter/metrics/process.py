@@ -23,6 +23,11 @@ class ProcessMetrics:
             "Samples that are not on the page because their labels or their number were not sound.",
             registry=registry,
         )
+        self.broken = Gauge(
+            f"{_OWN}accounts_broken",
+            "Accounts whose snapshots could not be rendered, by a fault of the exporter; they are not shown.",
+            registry=registry,
+        )
         self.render_seconds = Gauge(
             f"{_OWN}render_seconds", "How long it took to make the page that this one replaced.", registry=registry
         )

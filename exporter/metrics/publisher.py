@@ -53,4 +53,5 @@ class Publisher:
         self.page = await loop.run_in_executor(self._worker, self._exposition.render, world)
         self._process.series.set(self.page.series)
         self._process.refused.set(self.page.refused)
+        self._process.broken.set(len(self.page.broken))
         return world

@@ -1,9 +1,12 @@
 """A vendor that says again what was recorded of it: the dialect behind `replay`, and the files of `record`."""
 
+import hashlib
 from pathlib import Path
 from urllib.parse import urlencode
 
 from exporter.simulator.exchange import Answer, Asked, json_answer
+
+_LONGEST = 150  # characters of a query that a file's name can bear
 
 ORIGIN = "{origin}"
 """Stands in a recording for the scheme and host of the vendor, which are others when it is replayed."""
@@ -14,6 +17,8 @@ def place(folder: Path, path: str, query: tuple[tuple[str, str], ...] = ()) -> P
     words = [word for word in path.split("/") if word not in {"", ".", ".."}]
     name = words.pop() if words else "index"
     suffix = f"?{urlencode(query, safe=',')}" if query else ""
+    if len(suffix) > _LONGEST:
+        suffix = f"?{hashlib.sha256(suffix.encode()).hexdigest()}"
     return folder.joinpath(*words, name + suffix.replace("/", "%2F"))
 
 

@@ -225,3 +225,14 @@ def test_a_page_rendered_step_by_step_equals_one_rendered_from_scratch(data: st.
             assert shown(page, form) == shown(fresh, form)
             assert gzip.decompress(getattr(page, f"{form}_gzip")) == shown(fresh, form).encode()
         assert (page.series, page.refused) == (fresh.series, fresh.refused)
+
+
+def test_an_account_that_cannot_be_rendered_costs_no_other() -> None:
+    sick = Snapshot(agents=(Agent(id=5, logged_in_seconds=1.0),))  # type: ignore[arg-type]  # a fault of ours
+    well = Snapshot(agents_online=3)
+    exposition = Exposition(CollectorRegistry())
+    page = exposition.render(world(account({"agents": sick}, name="sick"), account({"agents": well}, name="well")))
+    text = b"".join(page.text).decode()
+    assert page.broken == ("sick",)
+    assert 'contact_center_agents_online{vendor="zendesk_talk",account="well"} 3' in text
+    assert 'contact_center_up{vendor="zendesk_talk",account="sick"}' in text

@@ -69,6 +69,7 @@ def full_snapshot(numbers: "count[int]") -> Snapshot:
 
     def numbered(shape: Any, **rest: Any) -> Any:
         told = {field.name for field in fields(shape) if field.type in (int | None, float | None)}
+        told -= {"window_end"}  # it is not shown: it ends the showing
         return shape(**rest, **{name: next(numbers) for name in sorted(told)})
 
     agent = numbered(

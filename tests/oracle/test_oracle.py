@@ -34,7 +34,7 @@ from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Site
 from exporter.vendors.zendesk_talk import ZendeskTalk
 from exporter.vendors.zendesk_talk.options import GroupOption, QueueOption, ZendeskCredentials, ZendeskOptions
-from exporter.wire.http import Budget, Reply, Request
+from exporter.wire.http import Reply, Request
 from exporter.wire.secret import Secret
 
 AGENTS = 14
@@ -90,7 +90,7 @@ class Account:
             paces={one.name: Pace(30, 90, 30) for one in vendor.endpoints},
             asker=asker,
             tally=tally,
-            ledger=Ledger(tally, Budget()),
+            ledger=Ledger(tally, None),
             veil=veil(self.label, "acme"),
             store=self.store,
             worker=self.worker,
@@ -305,7 +305,7 @@ async def test_the_page_tells_the_truth_through_real_sockets(noon: Floor) -> Non
             calls_per_minute=400,
             share=1.0,
             concurrency=2,
-            watch=Ledger(Tally(), Budget()),
+            watch=Ledger(Tally(), None),
             grants=GrantStore(None, "acme", print),
             sessions=partial(open_session, tls_context()),
         )

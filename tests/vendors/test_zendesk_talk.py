@@ -1,4 +1,5 @@
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from exporter.model import Dropped, Snapshot, Status
 from exporter.vendors.contract import Moment, Site
 from exporter.vendors.zendesk_talk.options import GroupOption, QueueOption, ZendeskCredentials, ZendeskOptions
 from exporter.wire.auth import Basic, Bearer, TokenGrant
-from exporter.wire.http import Budget, Reply
+from exporter.wire.http import Budget, Reply, Request
 from exporter.wire.secret import Secret
 
 FOLDER = PAYLOADS / "zendesk_talk"
@@ -167,6 +168,46 @@ def test_an_agent_listed_twice_is_shown_once_and_counted() -> None:
     snapshot = read_agents({"agent_id": 1, "online_time": 5}, {"agent_id": "1", "online_time": 9})
     assert [(agent.id, agent.logged_in_seconds) for agent in snapshot.agents or ()] == [("1", 5.0)]
     assert snapshot.dropped[Dropped.DUPLICATE] == 1
+
+
+def test_a_page_that_repeats_another_is_not_shown() -> None:
+    first = agents({"agent_id": 1}, {"agent_id": 2}, count=4, next_page=f"{STATS}agents_activity.json?page=2")
+    again = agents({"agent_id": 1}, {"agent_id": 2}, count=4)
+
+    def answers(request: Request) -> Reply:
+        return Reply(request, 200, again if request.query else first, AT.timestamp())
+
+    with pytest.raises(Unreadable, match="brings nobody") as failed:
+        collect(zendesk_talk(), "agents_activity", answers)
+    assert failed.value.reason is Reason.PAGING
+
+
+def test_a_next_page_keeps_the_filter_and_the_path() -> None:
+    [request] = zendesk_talk(groups=GROUPS[:1]).requests("agents_activity", Moment(AT))
+
+    def followed(next_page: str) -> Request:
+        [page] = zendesk_talk().follow(Reply(request, 200, agents({"agent_id": 1}, next_page=next_page), 0.0))
+        return page
+
+    assert followed(f"{STATS}agents_activity?page=2").query == (("group_ids", "10"), ("page", "2"))
+    assert followed(f"{STATS}agents_activity.json?group_ids=10&page=2").query == (
+        ("group_ids", "10"),
+        ("page", "2"),
+    )
+    with pytest.raises(Unreadable, match="leads away"):
+        followed("https://acme.zendesk.com/api/v2/users.json?page=2")
+
+
+def test_totals_of_a_day_end_with_the_day() -> None:
+    day = collect(zendesk_talk(), "account_overview", recorded(FOLDER / "team"))
+    assert day.window_end == datetime(2026, 3, 29, 22, tzinfo=UTC).timestamp()  # 23 hours after it began
+    assert collect(zendesk_talk(Site()), "account_overview", recorded(FOLDER / "team")).window_end is None
+
+
+def test_a_taught_word_is_the_same_in_the_status_and_in_the_seconds() -> None:
+    row = {"agent_id": 1, "agent_state": "transfers_only", "call_status": None, "transfers_only_time": 9}
+    [agent] = read_agents(row, site=Site(statuses={"transfers_only": Status.AWAY})).agents or ()
+    assert (agent.status, dict(agent.seconds_in_state)) == (Status.AWAY, {(Status.AWAY, "transfers_only"): 9})
 
 
 def test_a_list_shorter_than_its_count_is_not_shown() -> None:

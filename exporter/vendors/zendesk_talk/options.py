@@ -43,17 +43,20 @@ class ZendeskCredentials(Struct, frozen=True, kw_only=True):
             )
 
 
+QueueName = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 class QueueOption(Struct, frozen=True):
     """A queue is a name for the phone numbers that lead into it."""
 
-    name: str
+    name: QueueName
     phone_number_ids: Annotated[tuple[int, ...], Meta(min_length=1, max_length=100)]
 
 
 class GroupOption(Struct, frozen=True):
     """Agents of these groups serve the queue of this name."""
 
-    name: str
+    name: QueueName
     group_ids: Annotated[tuple[int, ...], Meta(min_length=1, max_length=100)]
 
 

@@ -44,10 +44,6 @@ _AVAILABILITY = {
     "transfers_only": Status.BUSY,  # logged in, but not offered calls from the queue
     "offline": Status.OFFLINE,
 }
-_FREE = (Status.AVAILABLE, "online")
-_OCCUPIED = (Status.ON_CONTACT, "online")
-_AWAY = (Status.AWAY, "away")
-_TRANSFERS_ONLY = (Status.BUSY, "transfers_only")
 _CALL = {"on_call": Status.ON_CONTACT, "wrap_up": Status.WRAP_UP}
 
 
@@ -56,11 +52,23 @@ class Words(Struct, frozen=True):
 
     availability: Mapping[str, Status]
     call: Mapping[str, Status]
+    free: State
+    occupied: State
+    away: State
+    transfers_only: State
 
     @classmethod
     def with_taught(cls, taught: Mapping[str, Status]) -> "Words":
         """Return the vendor's words, with the config's added or put in their place."""
-        return cls({**_AVAILABILITY, **taught}, {**_CALL, **taught})
+        availability, call = {**_AVAILABILITY, **taught}, {**_CALL, **taught}
+        return cls(
+            availability,
+            call,
+            free=(availability["online"], "online"),
+            occupied=(call["on_call"], "online"),
+            away=(availability["away"], "away"),
+            transfers_only=(availability["transfers_only"], "transfers_only"),
+        )
 
     def status(self, state: str | None, call: str | UnsetType | None) -> tuple[Status | None, str]:
         """Return the status and the vendor's word: the call axis decides, the availability names itself.
@@ -103,11 +111,14 @@ def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Word
     listed: dict[str, dict[str, AgentActivity]] = {}
     for about, page in pages:
         rows = listed.setdefault(about, {})
+        before = len(rows)
         for row in page.value.agents_activity:
             rows.setdefault(str(row.agent_id), row)
+        if page.value.agents_activity and len(rows) == before:
+            raise Unreadable(Reason.PAGING, f"a page of {AGENTS} brings nobody who was not on the pages before")
     everyone = {key: row for rows in listed.values() for key, row in rows.items()}
     status = cache(words.status)
-    parts = {key: _parts(row) for key, row in everyone.items()}
+    parts = {key: _parts(row, words) for key, row in everyone.items()}
     agents = {
         key: _agent(key, row, *status(row.agent_state, row.call_status), parts[key] or NOTHING)
         for key, row in everyone.items()
@@ -183,7 +194,7 @@ def _queue(name: str, row: QueueActivity) -> Queue:
     )
 
 
-def _parts(row: AgentActivity) -> dict[State, float] | None:
+def _parts(row: AgentActivity, words: Words) -> dict[State, float] | None:
     """Part the time logged in, so far as it is told; None where the parts contradict the whole.
 
     Calls and wrap-up also happen to agents who are away, so their totals overlap the others. What is left of
@@ -192,12 +203,17 @@ def _parts(row: AgentActivity) -> dict[State, float] | None:
     online, free = row.online_time, row.available_time
     away, transfers = row.away_time, row.transfers_only_time
     if online is None or free is None or away is None or transfers is None:
-        told = {_FREE: free, _AWAY: away, _TRANSFERS_ONLY: transfers}
+        told = {words.free: free, words.away: away, words.transfers_only: transfers}
         return {state: seconds for state, seconds in told.items() if seconds is not None}
     occupied = online - free - away - transfers
     if occupied < -_ROUNDING:
         return None
-    return {_FREE: free, _OCCUPIED: max(occupied, 0.0), _AWAY: away, _TRANSFERS_ONLY: transfers}
+    return {
+        words.free: free,
+        words.occupied: max(occupied, 0.0),
+        words.away: away,
+        words.transfers_only: transfers,
+    }
 
 
 def _check_whole(pages: Sequence[tuple[str, Decoded[AgentsActivityReply]]]) -> None:

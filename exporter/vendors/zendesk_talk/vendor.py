@@ -1,7 +1,7 @@
 """What to ask Zendesk, and how it answers."""
 
 import re
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -33,7 +33,10 @@ from exporter.wire.decode import decode
 from exporter.wire.http import Budget, Reply, Request
 from exporter.wire.verdict import by_status
 
-_UNFILTERED: tuple[str, str, tuple[int, ...]] = (ALL_QUEUES, "", ())
+_Filter = tuple[str, str, tuple[int, ...]]
+"""What the answer will be about, and the argument that makes it so."""
+
+_UNFILTERED: _Filter = (ALL_QUEUES, "", ())
 _STATS = "/api/v2/channels/voice/stats/"
 _ERROR_WORDS = frozenset(
     {"Forbidden", "InvalidEndpoint", "InvalidPaginationDepth", "RecordInvalid", "RecordNotFound", "invalid_token"}
@@ -126,10 +129,13 @@ class ZendeskTalk:
 
         With queues configured, the unfiltered queue activity still tells how many agents are online.
         """
+        return tuple(self._request(endpoint, *one) for one in self._filters(endpoint))
+
+    def _filters(self, endpoint: str) -> list[_Filter]:
         queues = [(queue.name, "phone_number_ids", queue.phone_number_ids) for queue in self._options.queues]
         groups = [(group.name, "group_ids", group.group_ids) for group in self._options.groups]
         filters = {QUEUES: [_UNFILTERED, *queues], ACCOUNT: queues, AGENTS: groups}.get(endpoint)
-        return tuple(self._request(endpoint, *one) for one in filters or [_UNFILTERED])
+        return filters or [_UNFILTERED]
 
     def _request(self, endpoint: str, about: str, key: str, ids: tuple[int, ...]) -> Request:
         query = ((key, ",".join(map(str, ids))),) if ids else ()
@@ -150,7 +156,11 @@ class ZendeskTalk:
         except ValueError:
             raise Unreadable(Reason.PAGING, "next_page is no address") from None
         url = f"{address.scheme}://{address.netloc}{address.path}"
-        return (replace(reply.request, url=url, query=query),)
+        if not address.path.removesuffix(".json").endswith(_STATS + AGENTS):
+            raise Unreadable(Reason.PAGING, "next_page leads away from the list")
+        given = {key for key, _ in query}
+        kept = tuple(pair for pair in reply.request.query if pair[0] not in given and pair[0] != "page")
+        return (replace(reply.request, url=url, query=kept + query),)  # a page without its filter is another list
 
     def judge(self, reply: Reply) -> PollFailed | None:
         """Trust the status; the body of an error only adds the vendor's word for it."""
@@ -171,7 +181,7 @@ class ZendeskTalk:
             case "agents_activity":
                 return replace(self._agents(replies), window_start=self._midnight(moment))
             case _:
-                return read_totals(endpoint, replies)
+                return replace(read_totals(endpoint, replies), window_end=self._next_midnight(moment))
 
     def _agents(self, replies: tuple[Reply, ...]) -> Snapshot:
         """Read the agents; a group named like a queue leaves the naming to it, lest a series come twice."""
@@ -185,15 +195,19 @@ class ZendeskTalk:
         """Return where the vendor's today began, if the config tells the time zone that the account is set to."""
         return midnight(moment.at, self._site.time_zone).timestamp() if self._site.time_zone else None
 
+    def _next_midnight(self, moment: Moment) -> float | None:
+        zone = self._site.time_zone
+        return midnight(midnight(moment.at, zone) + timedelta(hours=36), zone).timestamp() if zone else None
+
     def load(self, endpoint: str, agents: int) -> Load:
         """Estimate one poll: the endpoints ask once for each filter value, and the agents come in pages."""
-        calls = len(self.requests(endpoint, Moment(datetime.now(UTC))))
+        calls = len(self._filters(endpoint))
         match endpoint:
             case "current_queue_activity":
                 return Load(calls, 2 + 6 * max(1, len(self._options.queues)))
             case "agents_activity":
                 pages = max(1, -(-agents // _ROWS_A_PAGE))
-                return Load(max(calls, pages), 9 + len(Status) * (1 + len(self._options.groups)) + 18 * agents)
+                return Load(calls - 1 + pages, 9 + len(Status) * (1 + len(self._options.groups)) + 18 * agents)
             case "account_overview":
                 return Load(calls, 21 * calls)
             case _:
