@@ -63,11 +63,12 @@ class Exporter:
         self._process = ProcessMetrics(CollectorRegistry(), __version__)
         self._process.log_lines_dropped.set_function(lines_dropped)
         self._process.config_read(wall())
-        changed = asyncio.Event()
-        self.store = Store(changed.set)
-        self._publisher = Publisher(self._process, lambda: self.store.world, changed, self._worker)
+        self._changed = asyncio.Event()
+        self.store = Store(self._changed.set)
+        self._publisher = Publisher(self._process, lambda: self.store.world, self._changed, self._worker)
         self._accounts: dict[str, tuple[Terms, asyncio.Task[None]]] = {}
         self._reloading = asyncio.Lock()
+        self._stopping = False
         self._started = self._beat = self._clock()
 
     async def run(self, stop: asyncio.Event, listening: Callable[[int], None] = lambda _: None) -> None:
@@ -86,6 +87,7 @@ class Exporter:
                 await stop.wait()
                 self._log.info("stopping")
             finally:
+                self._stopping = True  # a reload that is under way must not begin what nobody would end
                 await self._end(tuple(self._accounts))
                 for task in own:
                     task.cancel()
@@ -94,28 +96,30 @@ class Exporter:
     async def reload(self) -> tuple[str, ...]:
         """Read the config anew and put it in force; on any problem the old one goes on, and they are returned."""
         async with self._reloading:
-            try:
-                config = await asyncio.get_running_loop().run_in_executor(self._worker, self._read)
-            except ConfigError as refused:
+            problems = await self._reload()
+            if problems:
                 self._process.config_refused()
-                problems = tuple(str(refused).splitlines())
-                for problem in problems[:_MOST_PROBLEMS]:
-                    self._log.error("reload_refused", problem=problem, always=True)
-                return problems
-            except Exception as fault:  # noqa: BLE001 - a fault of ours must not end what runs well
-                self._process.config_refused()
-                self._log.exception("reload_broke")
-                return (f"a fault of the exporter itself: {type(fault).__name__}",)
-            if (config.server.listen, config.server.reload) != (
-                self._config.server.listen,
-                self._config.server.reload,
-            ):
-                detail = "server.listen and server.reload take effect at the next start"
-                self._log.warning("server_unchanged", detail=detail)
-            await self._apply(config)
-            self._process.config_read(self._wall())
-            self._log.info("reloaded", accounts=len(config.accounts), always=True)
-            return ()
+            else:
+                self._process.config_read(self._wall())
+            self._changed.set()
+            return problems
+
+    async def _reload(self) -> tuple[str, ...]:
+        try:
+            config = await asyncio.get_running_loop().run_in_executor(self._worker, self._read)
+        except ConfigError as refused:
+            self._log.error("reload_refused", problems=len(refused.problems), report=str(refused))
+            return tuple(str(refused).splitlines())
+        except Exception as fault:  # noqa: BLE001 - a fault of ours must not end what runs well
+            self._log.exception("reload_broke")
+            return (f"a fault of the exporter itself: {type(fault).__name__}",)
+        before, server = self._config.server, config.server
+        if (server.listen, server.reload) != (before.listen, before.reload):
+            detail = "server.listen and server.reload take effect at the next start"
+            self._log.warning("server_unchanged", detail=detail)
+        await self._apply(config)
+        self._log.info("reloaded", accounts=len(config.accounts))
+        return ()
 
     async def _apply(self, config: Config) -> None:
         """End the accounts that are gone or changed, begin those that are new or changed, leave the others."""
