@@ -108,8 +108,10 @@ class Exporter:
         try:
             config = await asyncio.get_running_loop().run_in_executor(self._worker, self._read)
         except ConfigError as refused:
-            self._log.error("reload_refused", problems=len(refused.problems), report=str(refused))
-            return tuple(str(refused).splitlines())
+            problems = tuple(str(refused).splitlines())
+            for problem in problems[:_MOST_PROBLEMS]:
+                self._log.error("reload_refused", problem=problem, always=True)
+            return problems
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not end what runs well
             self._log.exception("reload_broke")
             return (f"a fault of the exporter itself: {type(fault).__name__}",)
@@ -117,8 +119,9 @@ class Exporter:
         if (server.listen, server.reload) != (before.listen, before.reload):
             detail = "server.listen and server.reload take effect at the next start"
             self._log.warning("server_unchanged", detail=detail)
-        await self._apply(config)
-        self._log.info("reloaded", accounts=len(config.accounts))
+        if not self._stopping:
+            await self._apply(config)
+        self._log.info("reloaded", accounts=len(config.accounts), always=True)
         return ()
 
     async def _apply(self, config: Config) -> None:
@@ -157,7 +160,7 @@ class Exporter:
                 asker=client,
                 tally=tally,
                 ledger=ledger,
-                veil=_veil(terms.privacy, account.name),
+                veil=veil_of(terms.privacy, account.name),
                 store=self.store,
                 worker=self._worker,
                 wall=self._wall,
@@ -225,6 +228,7 @@ async def opened(
         await client.close()
 
 
-def _veil(privacy: Privacy, account: str) -> Callable[[Snapshot], Snapshot]:
+def veil_of(privacy: Privacy, account: str) -> Callable[[Snapshot], Snapshot]:
+    """Return what prepares an account's snapshots for the store, as the config wants its people shown."""
     key = privacy.pseudonym_key.reveal().encode() if privacy.pseudonym_key else b""
     return veil(privacy.agent_label, account, key)

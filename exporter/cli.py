@@ -34,6 +34,7 @@ from exporter.transport import tls_context
 FINE, FAILED, WRONG_CONFIG = 0, 1, 2
 SIMULATOR_PORT = 10778
 _DEMO_ZONE = ZoneInfo("Europe/Berlin")
+_LOOPBACK = Listen("127.0.0.1", 10777)
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 _LAST_SECONDS = 1.0  # for what is left to close when the work is done
@@ -91,7 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--speed", type=float, default=1.0, help="seconds of its life a second")
     simulate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     simulate.add_argument("--faults", type=Path, help="a JSON file of faults to inject")
-    recording = command("record", _record, "ask each vendor once, and keep the answers without anything personal")
+    recording = command(
+        "record",
+        _record,
+        "ask each vendor once, and keep the answers; names, addresses and numbers are left out, ids stay",
+    )
     recording.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
     recording.add_argument("--folder", type=Path, default=Path("recorded"), help="default: %(default)s")
     replay = command("replay", _replay, "answer on 127.0.0.1 as one recorded account did")
@@ -261,8 +266,7 @@ def _journal(config: Config) -> AbstractContextManager[log.Journal]:
 async def _examine(config: Config) -> int:
     with _journal(config) as journal:
         checkups = [
-            await doctor.examine(account, config.server.state_dir, tls_context(), journal.log)
-            for account in config.accounts
+            await doctor.examine(account, config, tls_context(), journal.log) for account in config.accounts
         ]
     print("\n\n".join(map(doctor.told, checkups)))
     return FINE if all(checkup.healthy for checkup in checkups) else FAILED
@@ -296,7 +300,7 @@ async def _play(arguments: argparse.Namespace) -> int:
         pace = tasks.create_task(server.pace(centre.floor))
         with tempfile.TemporaryDirectory() as folder:
             path = arguments.config or _written(Path(folder), centre, urls)
-            reader = _reader(path, arguments.listen)
+            reader = _reader(path, arguments.listen or _LOOPBACK)  # a demo is nobody else's to see
             code = await _serve(reader(), reader, arguments)
         pace.cancel()
     return code
@@ -304,7 +308,7 @@ async def _play(arguments: argparse.Namespace) -> int:
 
 def _written(folder: Path, centre: Demo, urls: Mapping[str, str]) -> Path:
     path = folder / "config.yaml"
-    path.write_text(f"polling: {{interval: 5s}}\n{centre.config(urls['zendesk_talk'])}")
+    path.write_text(f"polling: {{interval: 10s}}\n{centre.config(urls['zendesk_talk'])}")
     return path
 
 

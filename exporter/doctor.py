@@ -2,14 +2,14 @@
 
 import ssl
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
-from exporter.app import opened
-from exporter.config import Account
+from exporter.app import opened, veil_of
+from exporter.config import Account, Config
 from exporter.errors import PollFailed
 from exporter.metrics.families import CENTRE
 from exporter.model import Snapshot
@@ -34,6 +34,8 @@ class Finding(Struct, frozen=True):
     seconds: float = 0.0
     missing: tuple[str, ...] = ()
     """Metrics that this endpoint can fill and did not."""
+    hidden: tuple[str, ...] = ()
+    """Metrics that it did fill, and that the privacy settings keep back."""
     drift: tuple[str, ...] = ()
     clock_ahead: float | None = None
     """Seconds by which the vendor's clock is ahead of ours; None where it does not tell the time."""
@@ -53,23 +55,29 @@ class Checkup(Struct, frozen=True):
         return all(finding.failure is None for finding in self.findings)
 
 
-async def examine(
-    account: Account, state_dir: Path | None, tls: ssl.SSLContext, log: FilteringBoundLogger
-) -> Checkup:
-    """Ask every endpoint of the account once, one after the other."""
+async def examine(account: Account, config: Config, tls: ssl.SSLContext, log: FilteringBoundLogger) -> Checkup:
+    """Ask every endpoint of an account of this config once, one after the other."""
     vendor = vendor_of(account)
     ledger = Ledger(Tally(), vendor.limit.calls_per_minute)
+    veil = veil_of(config.privacy, account.name)
+    state_dir = config.server.state_dir
     async with opened(account, vendor, ledger=ledger, state_dir=state_dir, tls=tls, log=log) as client:
         seen: dict[str, Snapshot] = {}
         findings = []
         for endpoint in vendor.endpoints:
             deadline = paces(account, vendor)[endpoint.name].deadline
-            findings.append(await _ask(vendor, endpoint, client, seen, deadline))
+            findings.append(await _ask(vendor, endpoint, client, seen, veil=veil, deadline=deadline))
     return Checkup(account.name, account.vendor, ledger.latest, tuple(findings))
 
 
 async def _ask(
-    vendor: Vendor, endpoint: Endpoint, client: Client, seen: dict[str, Snapshot], deadline: float
+    vendor: Vendor,
+    endpoint: Endpoint,
+    client: Client,
+    seen: dict[str, Snapshot],
+    *,
+    veil: Callable[[Snapshot], Snapshot],
+    deadline: float,
 ) -> Finding:
     moment = Moment(datetime.now(UTC), seen)
     began = time.monotonic()
@@ -79,16 +87,21 @@ async def _ask(
     except PollFailed as failed:
         return Finding(endpoint.name, f"{failed.reason}: {failed.detail}", missing=endpoint.gives)
     seen[endpoint.name] = snapshot
-    filled = {family.name for family in CENTRE if family.has_samples(snapshot)}
+    filled, shown = _filled(snapshot), _filled(veil(snapshot))
     return Finding(
         endpoint.name,
         None,
         len(replies),
         time.monotonic() - began,
         tuple(name for name in endpoint.gives if name not in filled),
+        tuple(name for name in endpoint.gives if name in filled - shown),
         snapshot.drift,
         _clock_ahead(replies),
     )
+
+
+def _filled(snapshot: Snapshot) -> set[str]:
+    return {family.name for family in CENTRE if family.has_samples(snapshot)}
 
 
 def _clock_ahead(replies: tuple[Reply, ...]) -> float | None:
@@ -126,6 +139,8 @@ def _notes(finding: Finding) -> list[str]:
     if finding.missing:
         why = "until this is mended" if finding.failure else "the answer does not contain them"
         notes.append(f"not on /metrics, {why}: {', '.join(finding.missing)}")
+    if finding.hidden:
+        notes.append(f"not on /metrics, by privacy.agent_label: {', '.join(finding.hidden)}")
     if finding.clock_ahead is not None and abs(finding.clock_ahead) > _SKEW:
         notes.append(f"the vendor's clock is {finding.clock_ahead:+.0f} s from ours: check this machine's clock")
     return notes

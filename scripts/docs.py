@@ -134,7 +134,8 @@ Written by `make docs` from the tables in `exporter/metrics/`; the changelog tel
 Every metric of an account carries `vendor` and `account` (its name in the config) besides the labels below.
 Durations are seconds, instants are seconds since the Unix epoch. **What a vendor did not tell is absent**, never 0
 and never NaN; what is older than `polling.max_age` is absent too. `_today` counts from midnight of the account: a
-gauge, for it falls there. "Filled by" names the vendor's endpoint; — is for vendors to come.
+gauge, for it falls there. "Filled by" names the vendor's endpoint; — is for what the exporter finds out
+by itself from poll to poll, and for vendors to come.
 
 ## Now
 

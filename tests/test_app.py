@@ -17,12 +17,12 @@ from structlog.testing import LogCapture
 
 from exporter import app
 from exporter.app import Exporter
-from exporter.config import Account, Config, ConfigError, Listen, Problem, Server
+from exporter.config import Account, Config, ConfigError, Listen, Privacy, Problem, Server
 from exporter.config import Pace as Polling
 from exporter.plan import paces
 from exporter.poll import AccountPoll, Pace
 from exporter.simulator.demo import demo_plan
-from exporter.simulator.faults import Faulty, Slow
+from exporter.simulator.faults import CutOff, Duplicate, Empty, Fault, Faulty, Garbage, Html, NextPage, Slow
 from exporter.simulator.faults import Status as StatusFault
 from exporter.simulator.floor import Floor
 from exporter.simulator.server import serve
@@ -268,6 +268,70 @@ async def test_a_sick_account_says_why_and_costs_a_healthy_one_nothing(
             assert {entry["detail"] for entry in stage.told("endpoint_broke")} == {SICK[reason]}
 
 
+AGENTS = ENDPOINTS[1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Html(endpoint=AGENTS), "content_type"),
+        (CutOff(endpoint=AGENTS), "truncated"),
+        (Empty(endpoint=AGENTS), "empty_body"),
+        (Garbage(endpoint=AGENTS, path="agents_activity", raw="[" * 10_000_000), "too_large"),
+        (Garbage(endpoint=AGENTS, path="agents_activity", raw="[" * 1_000_000), "decode"),
+        (Garbage(endpoint=AGENTS, path="agents_activity", raw="{}"), "schema"),
+        (NextPage(endpoint=AGENTS), "paging"),
+        (
+            NextPage(endpoint=AGENTS, to=f"http://169.254.169.254/api/v2/channels/voice/stats/{AGENTS}.json"),
+            "origin",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_an_answer_that_is_none_is_one_counted_failure(
+    fault: Fault, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.transport.client.TRIES", 1)
+    async with vendor(fault) as (url, faulty), running(config(account("acme", url))) as stage:
+        page = await stage.until(lambda page: None not in up(page, "acme"))
+        assert faulty.struck[0] > 0
+        assert up(page, "acme") == ["1.0", "0.0", "1.0", "1.0"]
+        failures = (
+            'contact_center_poll_failures_total{{vendor="zendesk_talk",account="acme",endpoint="{}",reason="{}"}}'
+        )
+        assert page[failures.format(AGENTS, reason)] == "1.0"
+        assert [series for series in page if "agent=" in series or "contact_center_agents{" in series] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "lost", "counted"),
+    [
+        (
+            Garbage(endpoint=AGENTS, path="agents_activity[].online_time", raw="NaN"),
+            20,  # the time logged in, and what is left of it for contacts, of ten agents
+            'schema_drift_total{vendor="zendesk_talk",account="acme",endpoint="agents_activity"}',
+        ),
+        (
+            Duplicate(endpoint=AGENTS, path="agents_activity", rows=3),
+            0,
+            'rows_dropped_total{vendor="zendesk_talk",account="acme",reason="duplicate"}',
+        ),
+        (Garbage(endpoint=AGENTS, path="agents_activity[].name", raw='"\\ud800"'), 0, ""),
+    ],
+    ids=["not a number", "duplicates", "lone surrogates"],
+)
+async def test_a_row_that_is_odd_costs_no_more_than_itself(fault: Fault, lost: int, counted: str) -> None:
+    async with vendor() as (sound, _), vendor(fault) as (url, faulty):
+        start = replace(config(account("sound", sound), account("acme", url)), privacy=Privacy(agent_label="name"))
+        async with running(start) as stage:
+            page = await stage.until(lambda page: up(page, "acme") == up(page, "sound") == ["1.0"] * 4)
+    assert faulty.struck == [1]
+    count = {name: sum(f'account="{name}",agent="' in series for series in page) for name in ("acme", "sound")}
+    assert count["sound"] - count["acme"] == lost
+    assert f"contact_center_{counted}" in page or not counted
+    assert sum(float(value) for series, value in page.items() if series.startswith("contact_center_agents{")) == 20
+
+
 async def test_a_fault_in_a_poll_ends_neither_the_account_nor_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "_RESTART", 0.05)
     broken = ["bad"]
@@ -334,6 +398,7 @@ async def test_a_reload_touches_only_what_it_changes() -> None:
             after = stage.exporter.store.world.accounts
             assert tuple(after) == ("new", "same", "edited")
             assert stage.exporter._accounts["same"][1] is task
+            assert stage.exporter._accounts["edited"][0].account.options.base_url == other  # type: ignore[attr-defined]
             snapshot = before["same"].endpoints[ENDPOINTS[2]].held
             assert after["same"].endpoints[ENDPOINTS[2]].held is snapshot is not None
             page = await stage.until(lambda page: up(page, "new") == up(page, "edited") == ["1.0"] * 4)

@@ -371,6 +371,17 @@ async def test_the_last_good_snapshot_is_shown_until_max_age_and_then_its_series
 
 
 @pytest.mark.looptime
+async def test_what_belongs_to_a_day_is_not_shown_on_the_next() -> None:
+    stage = Stage(row(Snapshot(queues=lines(7).queues, window_end=MORNING + 40), DOWN))
+    task = asyncio.create_task(stage.poll.run())
+    await asyncio.sleep(39)
+    assert 'contact_center_calls_waiting{queue="all",channel="voice"}' in stage.page()
+    await asyncio.sleep(2)
+    assert 'contact_center_calls_waiting{queue="all",channel="voice"}' not in stage.page()
+    task.cancel()
+
+
+@pytest.mark.looptime
 async def test_before_the_first_poll_nothing_is_claimed() -> None:
     stage = Stage()
     page = stage.page()

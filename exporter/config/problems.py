@@ -1,5 +1,6 @@
 """What is wrong with a config, told so that the reader can mend it at once."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -7,7 +8,10 @@ from msgspec import Struct
 
 from exporter.errors import ExporterError
 
-_SHOWN: Final = 40  # characters: enough to recognise a value in its line, too few to flood a terminal
+_HARMLESS: Final = re.compile(  # words, numbers, and names of variables
+    r"[A-Za-z_ ]{1,24}[0-9]{0,2}|[0-9:.eE+-]{1,12}|0[ox][0-9A-Fa-f]{1,8}|<<|(\$\{)?[A-Z][A-Z0-9_]{0,39}\}?",
+    re.ASCII,
+)
 
 
 class Misfit(ValueError):
@@ -46,14 +50,13 @@ class ConfigError(ExporterError):
 
 
 def cut(text: str) -> str:
-    """Return the text short and on one line: what does not print is escaped."""
-    short = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in short)
+    """Return the text if it is a plain word or a number; anything else may be a secret in the wrong place."""
+    return text if _HARMLESS.fullmatch(text) else "(not shown)"
 
 
 def quoted(text: str) -> str:
-    """Return the text as `cut` does, between double quotes."""
-    return f'"{cut(text)}"'
+    """Return the text between double quotes, if `cut` shows it."""
+    return f'"{text}"' if _HARMLESS.fullmatch(text) else "(not shown)"
 
 
 def either(choices: Iterable[str]) -> str:

@@ -41,8 +41,9 @@ def read_text(node: Scalar, place: Place, *, bare: bool = False, secret: bool = 
         Misfit: it is empty, is more than one line of text, or is something else than text to YAML.
     """
     if node.taken_for and not bare:
-        value = "this value" if secret else cut(node.text)
-        write = "it between double quotes" if secret else quoted(node.text)
+        hidden = secret or cut(node.text) != node.text
+        value = "this value" if hidden else node.text
+        write = "it between double quotes" if hidden else quoted(node.text)
         raise Misfit(f"YAML takes {value} for {node.taken_for}: quote it", write)
     text = _resolved(node.text, place)
     if not text.strip():
@@ -62,7 +63,7 @@ def _resolved(text: str, place: Place) -> str:
         return text
     value = place.environ.get(match[1], "")
     if not value:
-        raise Misfit(f"the environment variable {match[1]} is empty or not set: set it first")
+        raise Misfit(f"the environment variable {cut(match[1])} is empty or not set: set it first")
     return value
 
 

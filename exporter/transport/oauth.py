@@ -236,7 +236,12 @@ def granted(reply: Reply, lost: frozenset[str]) -> Grant:
         )
     word = answer.get("error")
     if isinstance(word, str) and word in lost:
-        raise GrantLost(f"the vendor answers {word} to a token call: the grant is dead; make a new one")
+        advice = (
+            "client_id or client_secret is wrong; correct it"
+            if "client" in word
+            else "the grant is dead; make a new one"
+        )
+        raise GrantLost(f"the vendor answers {word} to a token call: {advice}")
     raise by_status(reply) or Unreadable(Reason.VENDOR, "the answer holds no access token")
 
 

@@ -56,7 +56,7 @@ class Moment(Struct, frozen=True):
     at: datetime
     """When the poll began, in UTC."""
     seen: Mapping[str, Snapshot] = {}
-    """The account's last good snapshots, by endpoint."""
+    """The account's last good snapshots that are not too old to be shown, by endpoint."""
 
 
 class Vendor(Protocol):

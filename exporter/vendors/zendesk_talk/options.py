@@ -1,6 +1,7 @@
 """What the config says of a Zendesk account."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
@@ -70,6 +71,8 @@ class ZendeskOptions(Struct, frozen=True, kw_only=True):
     """The call limit to begin with; the vendor's replies tell the true one."""
 
     def __post_init__(self) -> None:
+        if urlsplit(self.base_url).path:
+            raise ValueError("base_url has a path; write the host alone, like https://acme.zendesk.com")
         for what, options in (("queues", self.queues), ("groups", self.groups)):
             names = [option.name for option in options]
             if ALL_QUEUES in names:

@@ -68,7 +68,6 @@ AGENT_METRICS = (
     "agent_transfers_today",
     "agent_conferences_today",
 )
-GROUP_METRICS = ("queue_agents", "queue_info")
 ACCOUNT_METRICS = (
     "calls_today",
     "call_outcomes_today",
@@ -112,7 +111,10 @@ class ZendeskTalk:
     def __init__(self, credentials: ZendeskCredentials, options: ZendeskOptions, site: Site) -> None:
         self._options = options
         self._site = site
-        groups = GROUP_METRICS if options.groups else ()
+        self._named = frozenset(queue.name for queue in options.queues)
+        groups: tuple[str, ...] = ("queue_agents",) if options.groups else ()
+        if not self._named.issuperset(group.name for group in options.groups):
+            groups += ("queue_info",)
         window = ("window_start_timestamp_seconds",) if site.time_zone else ()
         self.endpoints = (
             Endpoint(QUEUES, QUEUE_METRICS),
@@ -186,9 +188,8 @@ class ZendeskTalk:
     def _agents(self, replies: tuple[Reply, ...]) -> Snapshot:
         """Read the agents; a group named like a queue leaves the naming to it, lest a series come twice."""
         groups = tuple(group.name for group in self._options.groups)
-        named = {queue.name for queue in self._options.queues}
         snapshot = read_agents(replies, groups, self._words)
-        queues = (replace(queue, name=None) if queue.id in named else queue for queue in snapshot.queues or ())
+        queues = (replace(one, name=None) if one.id in self._named else one for one in snapshot.queues or ())
         return replace(snapshot, queues=tuple(queues))
 
     def _midnight(self, moment: Moment) -> float | None:
