@@ -72,7 +72,7 @@ async def examined(
             vendor="zendesk_talk",
             time_zone=BERLIN,
             credentials=ZendeskCredentials(client_id="exporter", client_secret=Secret(lambda: secret, "a test")),
-            options=ZendeskOptions(base_url=urls["acme"], **options),
+            options=ZendeskOptions(base_url=urls["acme"], plan=plan.value, **options),
         )
         config = Config(accounts=(account,), privacy=privacy)
         log = structlog.wrap_logger(None, processors=[LogCapture()])
@@ -130,7 +130,7 @@ async def test_a_wrong_secret_fails_every_endpoint_and_is_not_told() -> None:
     checkup = await examined(secret="CANARY")
     told_ = words(checkup)
     assert told_.count("FAILED  reauth_required: the vendor answers invalid_client to a token call") == 4
-    assert told_.endswith("limit: 200 calls a minute")
+    assert told_.endswith("limit: 400 calls a minute")
     assert "CANARY" not in told_
 
 
