@@ -130,6 +130,12 @@ async def started(folder: Path, *arguments: str, code: str = "", **environ: str)
         await process.wait()
 
 
+async def ended(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run a command to its end, and return its exit code and what it has written."""
+    async with started(folder, *arguments) as program, asyncio.timeout(PATIENCE):
+        return await program.process.wait(), program.stdout, program.stderr
+
+
 class Asked(Struct):
     """A request as a vendor sees it."""
 
@@ -237,21 +243,15 @@ def test_an_address_that_is_none_is_refused_before_anything_is_read(capsys: pyte
     assert capsys.readouterr().err.endswith("error: argument --listen: not an address with a port\n")
 
 
-@pytest.mark.parametrize("command", [["run"], ["demo"], ["simulate"]])
-def test_a_port_that_is_taken_is_exit_1_and_one_line(
-    command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("command", ["run", "demo", "simulate"])
+async def test_a_port_that_is_taken_is_exit_1_and_one_line(command: str, tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        listen = f"127.0.0.1:{port}"
         write(tmp_path, account("https://acme.invalid"))
-        options = {
-            "run": ["--config", str(tmp_path / "config.yaml"), "--listen", listen],
-            "demo": ["--listen", listen],
-            "simulate": ["--port", str(port)],
-        }
-        assert main([*command, *options[command[0]]]) == 1
-    (line,) = capfd.readouterr().err.splitlines()
+        option = ("--port", str(port)) if command == "simulate" else ("--listen", f"127.0.0.1:{port}")
+        code, out, err = await ended(tmp_path, command, *option)
+    assert (code, out) == (1, "")
+    (line,) = err.splitlines()
     assert line.startswith("contact-center-exporter: ")
     assert f"('127.0.0.1', {port})" in line
     assert line.endswith("address already in use; choose another address or port")
@@ -260,30 +260,24 @@ def test_a_port_that_is_taken_is_exit_1_and_one_line(
 @pytest.mark.parametrize(
     ("text", "code", "line"),
     [
-        (None, 1, "contact-center-exporter: {}: No such file or directory"),
-        ('[{"kind": "x"}]', 2, "{}: Invalid value 'x' - at `$[0].kind`"),
+        (None, 1, "contact-center-exporter: faults.json: No such file or directory\n"),
+        ('[{"kind": "x"}]', 2, "faults.json: Invalid value 'x' - at `$[0].kind`\n"),
     ],
+    ids=["missing", "wrong"],
 )
-def test_faults_that_cannot_be_read_are_told(
-    text: str | None, code: int, line: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "faults.json"
+async def test_faults_that_cannot_be_read_are_told(text: str | None, code: int, line: str, tmp_path: Path) -> None:
     if text is not None:
-        path.write_text(text)
-    assert main(["simulate", "--port", "0", "--faults", str(path)]) == code
-    assert capfd.readouterr().err == line.format(path) + "\n"
+        (tmp_path / "faults.json").write_text(text)
+    options = ("--port", "0", "--faults", "faults.json")
+    assert await ended(tmp_path, "simulate", *options) == (code, "", line)
 
 
 async def test_the_doctor_of_a_dead_account_ends_with_exit_1(tmp_path: Path) -> None:
     write(tmp_path, account("https://acme.invalid"))
-    async with started(tmp_path, "doctor") as program:
-        async with asyncio.timeout(PATIENCE):
-            assert await program.process.wait() == 1
-        lines = program.stdout.splitlines()
-        assert lines[0] == f"{FIRST} (zendesk_talk)"
-        failed = "FAILED  dns: the name acme.invalid cannot be resolved; check the address and DNS"
-        assert sum(failed in line for line in lines) == 4
-        assert program.stderr == ""
+    code, out, err = await ended(tmp_path, "doctor")
+    assert (code, err) == (1, "")
+    assert out.splitlines()[0] == f"{FIRST} (zendesk_talk)"
+    assert out.count("FAILED  dns: the name acme.invalid cannot be resolved; check the address and DNS\n") == 4
 
 
 # Living and dying
