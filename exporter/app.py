@@ -218,6 +218,7 @@ async def opened(
         calls_per_minute=vendor.limit.calls_per_minute,
         share=account.polling.budget_share,
         concurrency=vendor.limit.concurrency,
+        own_limits=vendor.limit.endpoints,
         watch=ledger,
         grants=GrantStore(state_dir, account.name, lambda detail: told.warning("kept_tokens", detail=detail)),
         sessions=partial(open_session, tls),

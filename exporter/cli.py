@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from exporter import __version__, doctor, log
+from exporter import __version__, doctor, healthcheck, log
 from exporter.app import Exporter
 from exporter.config import Config, ConfigError, Listen, Problem, read_listen
 from exporter.config.secrets import secrets_in
@@ -26,9 +26,10 @@ from exporter.metrics.family import PREFIX
 from exporter.plan import plan, read, told
 from exporter.record import record
 from exporter.simulator import server
-from exporter.simulator.demo import Demo, demo_centre
+from exporter.simulator.demo import demo_config, demo_floor
 from exporter.simulator.faults import Fault, Faulty, read_faults
 from exporter.simulator.recorded import Recorded
+from exporter.simulator.stages import STAGES
 from exporter.transport import tls_context
 
 FINE, FAILED, WRONG_CONFIG = 0, 1, 2
@@ -84,11 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--agents", type=int, default=100, help="agents of an account (default: %(default)s)")
     examine = command("doctor", _doctor, "ask each vendor once, and tell what the key may see")
     examine.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
+    health = command("healthcheck", _healthcheck, "tell whether the exporter on this machine is alive")
+    health.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
     demo = command("demo", _demo, "a simulated contact centre and the exporter; no account needed")
     demo.add_argument("--config", type=Path, help="a config whose accounts are simulated (default: built in)")
     _serve_options(demo)
     simulate = command("simulate", _simulate, "the simulated contact centre alone")
-    simulate.add_argument("--port", type=int, default=SIMULATOR_PORT, help="default: %(default)s")
+    simulate.add_argument(
+        "--port",
+        type=int,
+        default=SIMULATOR_PORT,
+        help="of the first vendor; others follow (default: %(default)s)",
+    )
     simulate.add_argument("--speed", type=float, default=1.0, help="seconds of its life a second")
     simulate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     simulate.add_argument("--faults", type=Path, help="a JSON file of faults to inject")
@@ -139,6 +147,12 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     return _complete(_examine(_reader(arguments.config)()))
+
+
+def _healthcheck(arguments: argparse.Namespace) -> int:
+    if problem := healthcheck.problem(healthcheck.listens(arguments.config)):
+        print(problem, file=sys.stderr)
+    return FAILED if problem else FINE
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -294,22 +308,24 @@ async def _repeat(folder: Path, port: int) -> int:
 
 async def _play(arguments: argparse.Namespace) -> int:
     """Run a simulated centre and the exporter beside it."""
-    centre = demo_centre(datetime.now(UTC), _DEMO_ZONE)
-    ports = {"zendesk_talk": SIMULATOR_PORT} if arguments.config else {}
-    async with server.serve({"zendesk_talk": centre.dialect}, ports=ports) as urls, asyncio.TaskGroup() as tasks:
-        pace = tasks.create_task(server.pace(centre.floor))
+    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE)
+    dialects = {vendor: stage.open(floor) for vendor, stage in STAGES.items()}
+    ports = _ports(SIMULATOR_PORT) if arguments.config else {}
+    async with server.serve(dialects, ports=ports) as urls, asyncio.TaskGroup() as tasks:
+        pace = tasks.create_task(server.pace(floor))
         with tempfile.TemporaryDirectory() as folder:
-            path = arguments.config or _written(Path(folder), centre, urls)
+            path = arguments.config or Path(folder) / "config.yaml"
+            if not arguments.config:
+                path.write_text(f"polling: {{interval: 10s}}\n{demo_config(floor, urls)}")
             reader = _reader(path, arguments.listen or _LOOPBACK)  # a demo is nobody else's to see
             code = await _serve(reader(), reader, arguments)
         pace.cancel()
     return code
 
 
-def _written(folder: Path, centre: Demo, urls: Mapping[str, str]) -> Path:
-    path = folder / "config.yaml"
-    path.write_text(f"polling: {{interval: 10s}}\n{centre.config(urls['zendesk_talk'])}")
-    return path
+def _ports(first: int) -> Mapping[str, int]:
+    """Return a port for each simulated vendor: as many in a row as there are."""
+    return {vendor: first + number if first else 0 for number, vendor in enumerate(STAGES)}
 
 
 def _faults(path: Path | None) -> tuple[Fault, ...]:
@@ -321,16 +337,15 @@ def _faults(path: Path | None) -> tuple[Fault, ...]:
 
 async def _act(arguments: argparse.Namespace) -> int:
     """Run a simulated centre alone, until a signal ends it."""
-    centre = demo_centre(datetime.now(UTC), _DEMO_ZONE, arguments.seed)
-    dialects = {"zendesk_talk": Faulty(centre.dialect, _faults(arguments.faults), centre.floor)}
+    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE, arguments.seed)
+    faults = _faults(arguments.faults)
+    dialects = {vendor: Faulty(stage.open(floor), faults, floor) for vendor, stage in STAGES.items()}
     stop = asyncio.Event()
     _follow_signals(stop, lambda: None)
-    async with (
-        server.serve(dialects, ports={"zendesk_talk": arguments.port}) as urls,
-        asyncio.TaskGroup() as tasks,
-    ):
-        pace = tasks.create_task(server.pace(centre.floor, arguments.speed))
-        print(centre.config(urls["zendesk_talk"]), flush=True)
+    ports = _ports(arguments.port)
+    async with server.serve(dialects, ports=ports) as urls, asyncio.TaskGroup() as tasks:
+        pace = tasks.create_task(server.pace(floor, arguments.speed))
+        print(demo_config(floor, urls), flush=True)
         await stop.wait()
         pace.cancel()
     return FINE

@@ -14,7 +14,7 @@ from exporter.errors import PollFailed
 from exporter.metrics.families import CENTRE
 from exporter.model import Snapshot
 from exporter.plan import paces, vendor_of
-from exporter.poll import Ledger
+from exporter.poll import Ledger, ask
 from exporter.tally import Tally
 from exporter.transport import Client
 from exporter.vendors.contract import Endpoint, Moment, Vendor
@@ -82,7 +82,7 @@ async def _ask(
     moment = Moment(datetime.now(UTC), seen)
     began = time.monotonic()
     try:
-        replies = await client.collect(vendor.requests(endpoint.name, moment), vendor.follow, deadline)
+        replies = await ask(vendor, endpoint.name, moment, client, deadline)
         snapshot = vendor.read(endpoint.name, replies, moment)
     except PollFailed as failed:
         return Finding(endpoint.name, f"{failed.reason}: {failed.detail}", missing=endpoint.gives)

@@ -78,6 +78,21 @@ class Agent(Struct, frozen=True, gc=False):
     transfers_started: int | None = None
     conferences_accepted: int | None = None
     conferences_started: int | None = None
+    answer_seconds: float | None = None
+    """Together, from the first ring to the answer of each contact."""
+    handling_seconds: float | None = None
+    """Contacts and their wrap-up together."""
+    engaged_seconds: Mapping[State, float] = NOTHING
+    """The part of `seconds_in_state` with at least one contact, where an agent may have several at once."""
+    full_seconds: Mapping[State, float] = NOTHING
+    """The part of `engaged_seconds` with as many contacts as the agent may have."""
+    contacts: int | None = None
+    """Open contacts now."""
+    slots: int | None = None
+    """Contacts that the agent may have at once."""
+    load: float | None = None
+    """The used share of what the agent can bear now, by the vendor's own weights; 1 is all of it."""
+    last_active: float | None = None
 
 
 class Queue(Struct, frozen=True):
@@ -95,6 +110,10 @@ class Queue(Struct, frozen=True):
     ai_agent_calls: int | None = None
     agents: Mapping[Status, int] | None = None
     """Agents that serve this queue, by status; a status that is absent has none."""
+    contacts: Mapping[str, int] = NOTHING
+    """Contacts of a further kind now, such as overdue or idle, by kind; kinds may overlap."""
+    free_slots: int | None = None
+    """Contacts that its agents could take now, above those they have."""
 
 
 class Measure(StrEnum):
@@ -115,6 +134,16 @@ class Measure(StrEnum):
     AVERAGE_ANSWER_SECONDS = "average_answer_seconds"
     LONGEST_WAIT_SECONDS = "longest_wait_seconds"
     MOST_WAITING = "most_waiting"
+    OFFERED = "offered"
+    ANSWERED = "answered"
+    ANSWERED_WITHIN = "answered_within"
+    WAIT_SECONDS = "wait_seconds"
+    ANSWER_SECONDS = "answer_seconds"
+    ABANDON_SECONDS = "abandon_seconds"
+    TALK_SECONDS = "talk_seconds"
+    HANDLING_SECONDS = "handling_seconds"
+    FINISHED_WAITS = "finished_waits"
+    MISSED_WHILE_AVAILABLE = "missed_while_available"
     TEAM_CALLS = "team_calls"
     TEAM_HOLDS = "team_holds"
     TEAM_TRANSFERS = "team_transfers"
@@ -128,16 +157,6 @@ class Measure(StrEnum):
     MEAN_TALK_SECONDS = "mean_talk_seconds"
     MEAN_HOLD_SECONDS = "mean_hold_seconds"
     MEAN_WRAP_UP_SECONDS = "mean_wrap_up_seconds"
-
-
-class Total(Struct, frozen=True, gc=False):
-    """One number about the window so far: of a queue, or of all agents together (queue is None)."""
-
-    measure: Measure
-    value: float
-    kind: str = ""
-    """Which of the measure's kinds (a direction, an outcome, a state); empty where it has none."""
-    queue: str | None = None
 
 
 class Histogram(Struct, frozen=True, gc=False):
@@ -164,6 +183,16 @@ class Histogram(Struct, frozen=True, gc=False):
         )
 
 
+class Total(Struct, frozen=True, gc=False):
+    """One number about the window so far: of a queue, or of all agents together (queue is None)."""
+
+    measure: Measure
+    value: float | Histogram
+    kind: str = ""
+    """Which of the measure's kinds (a direction, an outcome, a state, a bound); empty where it has none."""
+    queue: str | None = None
+
+
 class Dropped(StrEnum):
     """Why a row of an answer is not shown: the closed set behind `rows_dropped_total`."""
 
@@ -171,6 +200,7 @@ class Dropped(StrEnum):
     DUPLICATE = "duplicate"
     INCONSISTENT = "inconsistent"
     OVER_CAP = "over_cap"
+    REFUSED = "refused"
 
 
 class Snapshot(Struct, frozen=True):
@@ -193,6 +223,8 @@ class Snapshot(Struct, frozen=True):
     """Paths of the fields that were not as documented, for example `agents_activity[].online_time`."""
     unknown_statuses: frozenset[str] = frozenset()
     """Status words that nobody has mapped yet; their agents count as `other`."""
+    memory: Any = None
+    """What the vendor wants to know at its next poll of this endpoint; nobody else looks at it."""
 
 
 def count_by_status(agents: Collection[Agent]) -> Mapping[Status, int] | None:

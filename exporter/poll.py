@@ -65,13 +65,29 @@ class Asker(Protocol):
         """Whether a person must make a new grant."""
 
     async def collect(
-        self, requests: tuple[Request, ...], follow: Callable[[Reply], tuple[Request, ...]], deadline: float
+        self,
+        requests: tuple[Request, ...],
+        follow: Callable[[Reply, tuple[Reply, ...]], tuple[Request, ...]],
+        deadline: float,
     ) -> tuple[Reply, ...]:
         """Return the replies to the requests and to what they lead to, within `deadline` seconds.
 
         Raises:
-            PollFailed: the first failure; a poll is whole or nothing.
+            PollFailed: the first failure; but for optional requests, a poll is whole or nothing.
         """
+
+
+async def ask(vendor: Vendor, endpoint: str, moment: Moment, asker: Asker, deadline: float) -> tuple[Reply, ...]:
+    """Return all replies of one poll of an endpoint.
+
+    Raises:
+        PollFailed: the first failure.
+    """
+
+    def follow(reply: Reply, before: tuple[Reply, ...]) -> tuple[Request, ...]:
+        return vendor.follow(reply, before, moment)
+
+    return await asker.collect(vendor.requests(endpoint, moment), follow, deadline)
 
 
 class Ledger:
@@ -200,10 +216,12 @@ class AccountPoll:
         What is too old to be shown is too old to learn from: who was not looked at in between may have left
         a status and come back to it.
         """
-        seen = {name: held.snapshot for name, held in self._seen.items() if held.expires > began}
-        moment = Moment(datetime.fromtimestamp(at, UTC), seen)
-        requests = self._vendor.requests(endpoint, moment)
-        replies = await self._asker.collect(requests, self._vendor.follow, self._paces[endpoint].deadline)
+        moment = Moment(
+            datetime.fromtimestamp(at, UTC),
+            seen={name: held.snapshot for name, held in self._seen.items() if held.expires > began},
+            memory={name: held.snapshot.memory for name, held in self._seen.items()},
+        )
+        replies = await ask(self._vendor, endpoint, moment, self._asker, self._paces[endpoint].deadline)
         return await asyncio.get_running_loop().run_in_executor(
             self._worker, self._read, endpoint, replies, moment
         )
@@ -216,7 +234,7 @@ class AccountPoll:
                 "a vendor let StopIteration out"
             ) from fault  # no future takes it: we would wait for ever
         seen = with_transitions(read, moment.seen.get(endpoint), moment.at.timestamp())
-        return seen, self._veil(seen)
+        return seen, self._veil(replace(seen, memory=None))
 
     def _keep(self, endpoint: str, held: Held) -> None:
         shown = held.snapshot

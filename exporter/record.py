@@ -15,7 +15,7 @@ from exporter.config import Account
 from exporter.errors import PollFailed
 from exporter.model import Snapshot
 from exporter.plan import paces, vendor_of
-from exporter.poll import Ledger
+from exporter.poll import Ledger, ask
 from exporter.simulator.recorded import ORIGIN, place
 from exporter.tally import Tally
 from exporter.vendors.contract import Moment
@@ -47,7 +47,7 @@ async def record(
         for name, pace in paces(account, vendor).items():
             moment = Moment(datetime.now(UTC), seen)
             try:
-                replies = await client.collect(vendor.requests(name, moment), vendor.follow, pace.deadline)
+                replies = await ask(vendor, name, moment, client, pace.deadline)
                 seen[name] = vendor.read(name, replies, moment)
                 written.append(Written(name, tuple(_write(reply, folder, veil) for reply in replies)))
             except PollFailed as failed:

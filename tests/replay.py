@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
+from exporter.errors import NotAllowed, Reason
 from exporter.metrics.exposition import Exposition
 from exporter.model import Snapshot
 from exporter.store import AccountState, EndpointState, Held, World
@@ -48,17 +49,44 @@ def collect(
     vendor: Vendor, endpoint: str, answers: Answers, seen: Mapping[str, Snapshot] | None = None
 ) -> Snapshot:
     """Poll one endpoint, pages included."""
-    moment = Moment(AT, seen or {})
-    pending = list(vendor.requests(endpoint, moment))
-    replies: list[Reply] = []
-    while pending:
-        reply = answers(pending.pop(0))
-        failure = vendor.judge(reply)
-        if failure:
-            raise failure
-        replies.append(reply)
-        pending = [*vendor.follow(reply), *pending]
-    return vendor.read(endpoint, tuple(replies), moment)
+    moment = Moment(AT, seen or {}, {name: snapshot.memory for name, snapshot in (seen or {}).items()})
+
+    def follow(reply: Reply, before: tuple[Reply, ...]) -> tuple[Request, ...]:
+        return vendor.follow(reply, before, moment)
+
+    replies = gather(vendor, vendor.requests(endpoint, moment), follow, answers)
+    return vendor.read(endpoint, replies, moment)
+
+
+def gather(
+    vendor: Vendor,
+    requests: Iterable[Request],
+    follow: Callable[[Reply, tuple[Reply, ...]], tuple[Request, ...]],
+    answers: Answers,
+) -> tuple[Reply, ...]:
+    """Ask all requests and what their replies lead to, round by round, as the transport does."""
+    found: dict[tuple[int, ...], Reply] = {}
+    wave: dict[tuple[int, ...], Request] = {(number,): request for number, request in enumerate(requests)}
+    while wave:
+        before = tuple(found[path] for path in sorted(found))
+        replies = {path: reply for path, request in wave.items() if (reply := _good(vendor, answers(request)))}
+        wave = {
+            (*path, number): request
+            for path, reply in replies.items()
+            for number, request in enumerate(follow(reply, before))
+        }
+        found |= replies
+    return tuple(found[path] for path in sorted(found))
+
+
+def _good(vendor: Vendor, reply: Reply) -> Reply | None:
+    failure = vendor.judge(reply)
+    if failure is None:
+        return reply
+    refused = isinstance(failure, NotAllowed) or failure.reason is Reason.HTTP_4XX
+    if reply.request.optional and refused:
+        return None
+    raise failure
 
 
 def collect_all(vendor: Vendor, answers: Answers) -> dict[str, Snapshot]:

@@ -26,7 +26,7 @@ from exporter.metrics.exposition import FAMILIES
 from exporter.metrics.family import PREFIX, Kind
 from exporter.metrics.process import ProcessMetrics
 from exporter.plan import read
-from exporter.simulator.demo import demo_centre
+from exporter.simulator.demo import demo_config, demo_floor
 from exporter.vendors import VENDORS
 from exporter.vendors.zendesk_talk.reading import Words
 
@@ -133,8 +133,10 @@ def test_rules_shown_are_valid(tmp_path: Path) -> None:
 def test_the_shipped_config_is_that_of_the_demo_once_its_queues_are_uncommented(tmp_path: Path) -> None:
     text = (ROOT / "config.yaml").read_text()
     whole = re.sub(r"(?m)^( *)# ( *(?:- \{|(?:plan|queues|groups|time_zone):).*)$", r"\1\2", text)
-    demo = demo_centre(datetime(2026, 3, 9, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
-    own = f"polling: {{interval: 10s}}\n{demo.config(f'http://127.0.0.1:{cli.SIMULATOR_PORT}')}"
+    floor = demo_floor(datetime(2026, 3, 9, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    own = "polling: {interval: 10s}\n" + demo_config(
+        floor, {"zendesk_talk": f"http://127.0.0.1:{cli.SIMULATOR_PORT}"}
+    )
     shipped = config(tmp_path, whole)
     assert shipped == config(tmp_path, own)
     assert read(ROOT / "config.yaml", {}).accounts[0].credentials == shipped.accounts[0].credentials
@@ -222,7 +224,7 @@ def test_every_dependency_has_its_reason() -> None:
 def test_every_dependency_of_the_run_time_is_used() -> None:
     run, _ = dependencies()
     sources = "".join(path.read_text() for path in (ROOT / "exporter").rglob("*.py"))
-    imported = {"PyYAML": "yaml", "prometheus-client": "prometheus_client"}
+    imported = {"PyJWT": "jwt", "PyYAML": "yaml", "prometheus-client": "prometheus_client"}
     unused = [
         name
         for name in run

@@ -115,7 +115,10 @@ class Centre:
         return (Request(endpoint, "https://vendor.example/"),)
 
     async def collect(
-        self, requests: tuple[Request, ...], follow: Callable[[Reply], tuple[Request, ...]], deadline: float
+        self,
+        requests: tuple[Request, ...],
+        follow: Callable[[Reply, tuple[Reply, ...]], tuple[Request, ...]],
+        deadline: float,
     ) -> tuple[Reply, ...]:
         del follow
         endpoint = requests[0].endpoint
@@ -135,7 +138,7 @@ class Centre:
             raise self.fault
         return self.told
 
-    def follow(self, reply: Reply) -> tuple[Request, ...]:
+    def follow(self, reply: Reply, before: tuple[Reply, ...], moment: Moment) -> tuple[Request, ...]:
         raise NotImplementedError
 
     def judge(self, reply: Reply) -> PollFailed | None:

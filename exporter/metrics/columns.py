@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from operator import attrgetter
 from typing import Any
 
-from exporter.metrics.family import Column, Family, Labels, column
+from exporter.metrics.family import Column, Family, Kind, Labels, column
 from exporter.model import Agent, Measure, Snapshot, State, Status
 
 _ID = attrgetter("id")
@@ -67,7 +67,7 @@ def of_queues(name: str, text: str, field: str) -> Family[Snapshot]:
     return Family(name, text, ("queue", "channel"), columns)
 
 
-def of_totals(name: str, text: str, measure: Measure, *labels: str) -> Family[Snapshot]:
+def of_totals(name: str, text: str, measure: Measure, *labels: str, kind: Kind = Kind.GAUGE) -> Family[Snapshot]:
     """Return a family of a measure; its labels are `queue`, the measure's kind, both or none."""
 
     def columns(snapshot: Snapshot) -> Iterable[Column]:
@@ -77,7 +77,7 @@ def of_totals(name: str, text: str, measure: Measure, *labels: str) -> Family[Sn
             if total.measure is measure
         )
 
-    return Family(name, text, labels, columns)
+    return Family(name, text, labels, columns, kind)
 
 
 def by_status(snapshot: Snapshot) -> Iterable[Column]:

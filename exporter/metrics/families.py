@@ -12,7 +12,7 @@ from exporter.metrics.columns import (
     of_totals,
     queue_agents,
 )
-from exporter.metrics.family import Family, column, single
+from exporter.metrics.family import Family, Kind, column, single
 from exporter.model import Measure, Snapshot
 
 NOW: tuple[Family[Snapshot], ...] = (
@@ -49,6 +49,17 @@ NOW: tuple[Family[Snapshot], ...] = (
             ((q.id,), q.ai_agent_calls) for q in snapshot.queues or () if q.ai_agent_calls is not None
         ),
     ),
+    Family(
+        "queue_contacts",
+        "Contacts of the queue now that are neither waiting nor in progress, by kind; kinds may overlap.",
+        ("queue", "channel", "kind"),
+        lambda snapshot: column(
+            ((q.id, q.channel, kind), n) for q in snapshot.queues or () for kind, n in q.contacts.items()
+        ),
+    ),
+    of_queues(
+        "free_slots", "Contacts that the agents of the queue could take now, above those they have.", "free_slots"
+    ),
     Family("queue_agents", "Agents that serve the queue, by status now.", ("queue", "status"), queue_agents),
     Family(
         "queue_info",
@@ -67,6 +78,14 @@ NOW: tuple[Family[Snapshot], ...] = (
         "When the present status began, told by the vendor or seen by the exporter; absent until one of them can.",
         "since",
     ),
+    of_agents("agent_contacts", "Contacts that are open with the agent now.", "contacts"),
+    of_agents("agent_slots", "Contacts that the agent may have at once.", "slots"),
+    of_agents(
+        "agent_load_ratio",
+        "Used share of what the agent can bear now, by the vendor's own weights; 1 is all of it.",
+        "load",
+    ),
+    of_agents("agent_last_active_timestamp_seconds", "When the agent was last active.", "last_active"),
     Family(
         "agent_info",
         "1; the name and the device of the agent; only with privacy.agent_label: name.",
@@ -91,6 +110,16 @@ AGENT_DAY: tuple[Family[Snapshot], ...] = (
         "state_entries_today",
         "How often the agent has entered the status since the window began.",
         "entries",
+    ),
+    of_states(
+        "agent_engaged_seconds_today",
+        "Part of seconds_in_state in which the agent had at least one contact.",
+        "engaged_seconds",
+    ),
+    of_states(
+        "agent_full_seconds_today",
+        "Part of seconds_in_state in which the agent had as many contacts as allowed.",
+        "full_seconds",
     ),
     of_agents(
         "agent_logged_in_seconds_today",
@@ -124,6 +153,16 @@ AGENT_DAY: tuple[Family[Snapshot], ...] = (
         "agent_wrap_up_seconds_today",
         "Seconds the agent has spent in wrap-up today. May overlap seconds_in_state.",
         "wrap_up_seconds",
+    ),
+    of_agents(
+        "agent_answer_seconds_today",
+        "Seconds today from the first ring to the answer, of all contacts of the agent together.",
+        "answer_seconds",
+    ),
+    of_agents(
+        "agent_handling_seconds_today",
+        "Seconds today on contacts and in their wrap-up, of all contacts of the agent together.",
+        "handling_seconds",
     ),
     of_agents(
         "agent_holds_today",
@@ -160,6 +199,52 @@ TOTALS: tuple[Family[Snapshot], ...] = (
         Measure.OUTCOMES,
         "queue",
         "outcome",
+    ),
+    of_totals("calls_offered_today", "Contacts that entered the queue today.", Measure.OFFERED, "queue"),
+    of_totals(
+        "calls_answered_today", "Contacts of the queue that an agent answered today.", Measure.ANSWERED, "queue"
+    ),
+    of_totals(
+        "answered_within_seconds_today",
+        "Contacts that an agent answered today after waiting at most so many seconds.",
+        Measure.ANSWERED_WITHIN,
+        "queue",
+        "threshold",
+    ),
+    of_totals(
+        "queue_wait_seconds",
+        "Time in the queue of the contacts that left it today, answered or not; begins anew at midnight.",
+        Measure.FINISHED_WAITS,
+        "queue",
+        kind=Kind.HISTOGRAM,
+    ),
+    of_totals(
+        "wait_seconds_today", "Time in the queue of all contacts today together.", Measure.WAIT_SECONDS, "queue"
+    ),
+    of_totals(
+        "answer_seconds_today",
+        "Wait of the contacts answered today until their answer, together.",
+        Measure.ANSWER_SECONDS,
+        "queue",
+    ),
+    of_totals(
+        "abandon_seconds_today",
+        "Wait of the contacts abandoned today until they were, together.",
+        Measure.ABANDON_SECONDS,
+        "queue",
+    ),
+    of_totals("talk_seconds_today", "Talk time of all contacts today together.", Measure.TALK_SECONDS, "queue"),
+    of_totals(
+        "handling_seconds_today",
+        "Talk, hold and wrap-up of all contacts today together.",
+        Measure.HANDLING_SECONDS,
+        "queue",
+    ),
+    of_totals(
+        "calls_missed_while_available_today",
+        "Contacts that left the queue unanswered today while at least one of its agents was available.",
+        Measure.MISSED_WHILE_AVAILABLE,
+        "queue",
     ),
     of_totals(
         "callbacks_today",

@@ -132,14 +132,16 @@ def _is_number(value: object) -> bool:
 
 def _histograms(family: Family[Any], account: Labels, columns: Iterable[Column]) -> Segment:
     """Render histograms: cumulative buckets, then sum and count."""
-    lines = [
-        line
-        for one in columns
-        for key, histogram in zip(one.keys, one.values, strict=True)
-        if isinstance(histogram, Histogram)
-        for line in _histogram(family, account, (*_labels(key), *one.rest), histogram)
-    ]
-    return Segment(b"".join(lines), len(lines))
+    found: dict[Labels, Histogram] = {}
+    came = 0
+    for one in columns:
+        for key, value in zip(one.keys, one.values, strict=True):
+            came += 1
+            labels = tuple(map(clean, (*_labels(key), *one.rest)))
+            if isinstance(value, Histogram) and labels not in found:
+                found[labels] = value
+    lines = [line for labels, value in found.items() for line in _histogram(family, account, labels, value)]
+    return Segment(b"".join(lines), len(lines), came - len(found))
 
 
 def _histogram(family: Family[Any], account: Labels, labels: Labels, histogram: Histogram) -> list[bytes]:

@@ -1,15 +1,15 @@
 """The contact centre of `demo`: lively whatever the hour, and with a few people who try a program's manners."""
 
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.model import Status
 from exporter.simulator.floor import Floor
 from exporter.simulator.plan import AgentPlan, FloorPlan, Pause, QueuePlan, Rush, Shift
-from exporter.simulator.zendesk_talk import ZendeskAccount, ZendeskTalk
+from exporter.simulator.stages import STAGES
 
 _FIRST_NAMES = ("Ada", "Ben", "Chloé", "Dmitri", "Elif", "Femi", "Grace", "Hiro", "Ines", "Jonas", "Kofi", "Lena")
 _LAST_NAMES = ("Adeyemi", "Berg", "Costa", "Doyle", "Eriksen", "Fischer", "Garcia", "Ito", "Jansen", "Kaya")
@@ -84,44 +84,15 @@ def _agent(number: int, agents: int) -> AgentPlan:
     )
 
 
-class Demo(Struct, frozen=True):
-    """A living contact centre, and one account on it."""
-
-    floor: Floor
-    account: ZendeskAccount
-    dialect: ZendeskTalk
-
-    def config(self, base_url: str) -> str:
-        """Return the `accounts` section of a config.yaml that reads it, where it is served at `base_url`."""
-        queues = "\n".join(
-            f"        - {{name: {queue.name}, phone_number_ids: {list(queue.phone_numbers)}}}" for queue in _QUEUES
-        )
-        groups = "\n".join(
-            f"        - {{name: {queue.name}, group_ids: [{_GROUPS[queue.id]}]}}" for queue in _QUEUES
-        )
-        return f"""\
-accounts:
-  - name: demo
-    vendor: zendesk_talk
-    time_zone: {self.floor.plan.zone.key}
-    credentials:
-      client_id: {self.account.keys.client_id}
-      client_secret: {self.account.keys.client_secret}
-    options:
-      base_url: {base_url}
-      plan: {self.account.plan}
-      queues:
-{queues}
-      groups:
-{groups}
-"""
-
-
-def demo_centre(now: datetime, zone: ZoneInfo, seed: int = 0, account: ZendeskAccount | None = None) -> Demo:
-    """Return the demo as it is at an instant (aware), opened two hours before its local day began."""
+def demo_floor(now: datetime, zone: ZoneInfo, seed: int = 0) -> Floor:
+    """Return the demo's floor as it is at an instant (aware), opened two hours before its local day began."""
     local = now.astimezone(zone)
-    start = datetime.combine(local.date(), time(), zone) - timedelta(hours=2)
-    floor = Floor(demo_plan(zone), start, seed)
+    floor = Floor(demo_plan(zone), datetime.combine(local.date(), time(), zone) - timedelta(hours=2), seed)
     floor.advance(now)
-    account = account or ZendeskAccount()
-    return Demo(floor, account, ZendeskTalk(floor, account))
+    return floor
+
+
+def demo_config(floor: Floor, urls: Mapping[str, str]) -> str:
+    """Return the `accounts` of a config.yaml that reads those served at these base URLs, by vendor."""
+    accounts = "".join(STAGES[vendor].config(floor, url) for vendor, url in urls.items())
+    return f"accounts:\n{accounts}"

@@ -191,3 +191,41 @@ def _page(asked: Asked) -> int:
 
 def _bad_request(code: str, title: str) -> Answer:
     return json_answer(400, {"errors": [{"code": code, "title": title}]})
+
+
+def opened(floor: Floor) -> ZendeskTalk:
+    """Return the account that `config` reads."""
+    return ZendeskTalk(floor, ZendeskAccount())
+
+
+def config(floor: Floor, base_url: str) -> str:
+    """Return the entry of the account in a config.yaml: its queues by their telephone numbers and groups."""
+    account = ZendeskAccount()
+    keys = account.keys
+    groups: dict[int, set[int]] = {}
+    for agent in floor.plan.agents:
+        for queue_id, group in zip(agent.queues, agent.groups, strict=False):
+            groups.setdefault(queue_id, set()).add(group)
+    queues = floor.plan.queues
+    numbers = [f"        - {{name: {one.name}, phone_number_ids: {list(one.phone_numbers)}}}" for one in queues]
+    members = [
+        f"        - {{name: {one.name}, group_ids: {sorted(groups[one.id])}}}"
+        for one in queues
+        if one.id in groups
+    ]
+    return "\n".join(
+        [
+            "  - name: zendesk",
+            "    vendor: zendesk_talk",
+            f"    time_zone: {floor.plan.zone.key}",
+            f"    credentials: {{client_id: {keys.client_id}, client_secret: {keys.client_secret}}}",
+            "    options:",
+            f"      base_url: {base_url}",
+            f"      plan: {account.plan}",
+            "      queues:",
+            *numbers,
+            "      groups:",
+            *members,
+            "",
+        ]
+    )

@@ -2,13 +2,17 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
 
 from exporter.errors import PollFailed, Reason
+from exporter.transport.exchange import Proof
 from exporter.transport.limit import Hold
-from exporter.wire.auth import Basic, Bearer
+from exporter.transport.proofs import form_fields, header, signature
+from exporter.wire.auth import Basic, Bearer, FormKey, OAuth1
+from exporter.wire.http import Request
 from exporter.wire.secret import Secret
 
 REFUSED_FOR = 300.0
@@ -18,7 +22,8 @@ REFUSED_FOR = 300.0
 class Pass(Struct, frozen=True):
     """What opens the vendor's door."""
 
-    authorization: str
+    prove: Callable[[Request], Proof]
+    """Returns what one request must carry."""
     generation: int = 0
     """How many renewals came before it."""
     secrets: str = ""
@@ -60,8 +65,8 @@ class Keys(Protocol):
         """Let a renewal that is under way come to its end, for at most five seconds."""
 
 
-def reveal(secret: Secret) -> str:
-    """Return the text of a secret.
+def reveal(secret: Secret, *, lines: bool = False) -> str:
+    """Return the text of a secret; `lines` allows more than one, as a private key has.
 
     Raises:
         PollFailed: it cannot be read, or is not one line of text.
@@ -72,7 +77,7 @@ def reveal(secret: Secret) -> str:
         raise PollFailed(
             Reason.SECRET, f"{secret.where}: the secret cannot be read; check file and rights"
         ) from None
-    if not text or not text.isprintable():
+    if not text or not (lines or text.isprintable()):
         raise PollFailed(Reason.SECRET, f"{secret.where}: the secret is empty or not one line of text")
     return text
 
@@ -88,23 +93,30 @@ class Fixed:
     generation = 0
     reauth_required = False
 
-    def __init__(self, scheme: Basic | Bearer) -> None:
+    def __init__(self, scheme: Basic | Bearer | OAuth1 | FormKey) -> None:
         self._scheme = scheme
         self._refused = Hold()
 
-    def _text(self) -> str:
+    async def current(self) -> Pass:
+        """Return the secrets in their present form."""
+        prove, secrets = self._prove()
+        self._refused.check(secrets)
+        return Pass(prove, secrets=secrets)
+
+    def _prove(self) -> tuple[Callable[[Request], Proof], str]:
         match self._scheme:
             case Basic(user, password):
-                return f"Basic {base64.b64encode(f'{user}:{reveal(password)}'.encode()).decode()}"
+                text = f"{user}:{reveal(password)}"
+                return header(f"Basic {base64.b64encode(text.encode()).decode()}"), fingerprint(text)
             case Bearer(token, prefix):
-                return f"{prefix} {reveal(token)}"
-
-    async def current(self) -> Pass:
-        """Return the secret in its present form."""
-        text = self._text()
-        secrets = fingerprint(text)
-        self._refused.check(secrets)
-        return Pass(text, secrets=secrets)
+                text = f"{prefix} {reveal(token)}"
+                return header(text), fingerprint(text)
+            case OAuth1(client_key, client_secret, token, token_secret):
+                keys = (client_key, reveal(client_secret), token, reveal(token_secret))
+                return signature(*keys), fingerprint(*keys)
+            case FormKey(name, key, fields):
+                secret = reveal(key)
+                return form_fields((*fields, (name, secret))), fingerprint(secret)
 
     async def renewed(self, refused: Pass) -> Pass:
         """Return the same: a person must help."""

@@ -1,30 +1,37 @@
 """One account's way to its vendor: every call of a poll, paced, authorised, retried, and judged."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Protocol
 
 import aiohttp
+from msgspec.structs import replace
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from exporter.errors import PollFailed, Reason, Refused, Throttled, Transient, Unreadable
+from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Transient, Unreadable
 from exporter.transport.auth import Fixed, Keys, Pass
-from exporter.transport.exchange import BODY_CAP, ERROR_CAP, address, exchange
+from exporter.transport.directory import Directory
+from exporter.transport.exchange import BODY_CAP, ERROR_CAP, Proof, address, exchange
 from exporter.transport.grants import GrantStore
 from exporter.transport.limit import Hold, Pace, Spare, clamped
 from exporter.transport.oauth import Granted
-from exporter.wire.auth import Scheme, TokenGrant
+from exporter.transport.signed import Signed
+from exporter.wire.auth import Scheme, SignedToken, TokenGrant
 from exporter.wire.http import Budget, Call, Reply, Request
-from exporter.wire.verdict import by_status
 
-PAGES = 200
+PAGES = 1_000
 """Follow-ups of one poll: more than any account has pages, and an end to a page that leads on for ever."""
 TRIES = 3
 """Of one request, the first included."""
+_NONE: Mapping[str, float] = MappingProxyType({})
 _TOKEN_PATIENCE = 60.0  # seconds without a byte: a token call is waited for as long as may be
 
 _Place = tuple[int, ...]
+Follow = Callable[[Reply, tuple[Reply, ...]], tuple[Request, ...]]
+"""Returns what a reply leads to; it is told the replies of the earlier rounds as well."""
 
 
 class Watch(Protocol):
@@ -90,11 +97,13 @@ class Client:
         watch: Watch,
         grants: GrantStore,
         sessions: Callable[[], aiohttp.ClientSession],
+        own_limits: Mapping[str, float] = _NONE,
         body_cap: int = BODY_CAP,
     ) -> None:
         """Open the account's connections, inside a running loop; nothing is asked yet.
 
-        `share` is the part of the vendor's `calls_per_minute` that is ours, from 0 to 1.
+        `share` is the part of the vendor's `calls_per_minute` that is ours, from 0 to 1; `own_limits` are further
+        limits of single endpoints.
         """
         self._judge = judge
         self._budget = budget
@@ -102,14 +111,20 @@ class Client:
         self._sessions = sessions
         self._session = sessions()
         self._body_cap = body_cap
-        self._keys: Keys = (
-            Granted(scheme, grants, self._token_call, watch.token_refreshed)
-            if isinstance(scheme, TokenGrant)
-            else Fixed(scheme)
-        )
+        self._keys: Keys
+        match scheme:
+            case TokenGrant():
+                self._keys = Granted(scheme, grants, self._token_call, watch.token_refreshed)
+            case SignedToken():
+                self._keys = Signed(scheme)
+            case _:
+                self._keys = Fixed(scheme)
+        self._directory = Directory(self._look_up)
         self._pace = Pace(calls_per_minute, share)
+        self._own_paces = {name: Pace(limit, share) for name, limit in own_limits.items()}
         self._seats = asyncio.Semaphore(concurrency)
         self._silence = Hold()
+        self._own_silences = defaultdict[str, Hold](Hold)
         self._spare = Spare()
 
     @property
@@ -125,15 +140,16 @@ class Client:
     async def collect(
         self,
         requests: tuple[Request, ...],
-        follow: Callable[[Reply], tuple[Request, ...]],
+        follow: Follow,
         deadline: float,
     ) -> tuple[Reply, ...]:
         """Ask all requests and what their replies lead to, within `deadline` seconds.
 
-        Each reply is followed by those that it led to; otherwise they have the order of their requests.
+        Each reply is followed by those that it led to; otherwise they have the order of their requests. An
+        optional request that was refused has none.
 
         Raises:
-            PollFailed: the first failure; a poll is whole or nothing.
+            PollFailed: the first failure; but for what is optional, a poll is whole or nothing.
         """
         poll = _Poll(_now() + deadline, self._keys.generation, requests)
         with suppress(TimeoutError):
@@ -141,30 +157,44 @@ class Client:
                 return await self._collect(requests, follow, poll)
         raise Transient(Reason.TIMEOUT, f"the vendor had not answered all calls after {deadline:g} s")
 
-    async def _collect(
-        self, requests: tuple[Request, ...], follow: Callable[[Reply], tuple[Request, ...]], poll: _Poll
-    ) -> tuple[Reply, ...]:
+    async def _collect(self, requests: tuple[Request, ...], follow: Follow, poll: _Poll) -> tuple[Reply, ...]:
         found: dict[_Place, Reply] = {}
         wave: dict[_Place, Request] = {(n,): request for n, request in enumerate(requests)}
         while wave:
             replies = await self._answers(wave, poll)
-            found |= replies
+            before = _ordered(found)
             wave = {
                 (*path, n): poll.admit(request, reply.request)
                 for path, reply in replies.items()
-                for n, request in enumerate(follow(reply))
+                for n, request in enumerate(follow(reply, before))
             }
-        return tuple(found[path] for path in sorted(found))
+            found |= replies
+        return _ordered(found)
 
     async def _answers(self, wave: dict[_Place, Request], poll: _Poll) -> dict[_Place, Reply]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {path: group.create_task(self._answer(request, poll)) for path, request in wave.items()}
+                tasks = {path: group.create_task(self._outcome(request, poll)) for path, request in wave.items()}
         except ExceptionGroup as failures:
             first = failures.exceptions[0]
         else:
-            return {path: task.result() for path, task in tasks.items()}
+            outcomes = {path: task.result() for path, task in tasks.items()}
+            replies = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, Reply)}
+            refusals = [outcome for outcome in outcomes.values() if isinstance(outcome, PollFailed)]
+            if replies or not refusals:
+                return replies
+            first = refusals[0]  # where nothing at all was answered, the endpoint itself is not for us
         raise first
+
+    async def _outcome(self, request: Request, poll: _Poll) -> Reply | PollFailed:
+        """Return the answer, or why an optional request was refused."""
+        try:
+            return await self._answer(request, poll)
+        except PollFailed as failed:
+            refused = isinstance(failed, NotAllowed) or failed.reason is Reason.HTTP_4XX
+            if request.optional and refused:
+                return failed.with_traceback(None)
+            raise
 
     async def _answer(self, request: Request, poll: _Poll) -> Reply:
         self._spare.earn()
@@ -178,7 +208,9 @@ class Client:
         return await tries(self._try, request, poll)
 
     async def _try(self, request: Request, poll: _Poll) -> Reply:
+        silence = self._silence_of(request)
         self._silence.check()
+        silence.check()
         key = await self._keys.current()
         reply, verdict = await self._ask(request, key, poll)
         if isinstance(verdict, Refused) and key.generation <= poll.generation:
@@ -187,36 +219,64 @@ class Client:
                 reply, verdict = await self._ask(request, key, poll)
         match verdict:
             case None:
-                self._silence.end()
+                silence.end()
                 return reply
             case Throttled():
-                self._silence.begin(verdict, clamped(verdict.retry_after))
-                self._silence.check()  # raises it with the seconds that it really lasts
+                silence.begin(verdict, clamped(verdict.retry_after))
+                silence.check()  # raises it with the seconds that it really lasts
             case Refused():
                 self._keys.refuse(key, verdict)
         raise verdict
 
+    def _silence_of(self, request: Request) -> Hold:
+        return self._own_silences[request.endpoint] if request.endpoint in self._own_paces else self._silence
+
     async def _ask(self, request: Request, key: Pass, poll: _Poll) -> tuple[Reply, PollFailed | None]:
         async with self._seats:
-            if (waited := await self._pace.turn(poll.until)) > 0:
+            located = await self._located(request)
+            waited = 0.0
+            for pace in filter(None, (self._own_paces.get(request.endpoint), self._pace)):
+                waited += await pace.turn(poll.until)
+            if waited > 0:
                 self._watch.throttled(waited)
             self._silence.check()  # it may have begun meanwhile
-            asking = exchange(self._session, request, authorization=key.authorization, cap=self._body_cap)
-            reply = await self._timed(request.endpoint, asking)
+            asking = exchange(self._session, located, proof=key.prove(located), cap=self._body_cap)
+            try:
+                reply = await self._timed(request.endpoint, asking)
+            except Transient:
+                self._doubt(request)
+                raise
+        reply = replace(reply, request=request)
         told = self._budget(reply)
         if told is not None:
             self._watch.budget(told)
             if told.limit is not None:
                 self._pace.adopt(told.limit)
-        return reply, _page(reply) or self._judge(reply) or by_status(reply)
+        verdict = _page(reply) or self._judge(reply)
+        if isinstance(verdict, Refused | Transient) or (verdict and verdict.reason is Reason.NOT_FOUND):
+            self._doubt(request)
+        return reply, verdict
+
+    async def _located(self, request: Request) -> Request:
+        """Return the request with its whole address."""
+        if request.found_by is None:
+            return request
+        return replace(request, url=await self._directory.origin(request.found_by) + request.url, found_by=None)
+
+    def _doubt(self, request: Request) -> None:
+        """Do not trust the address any longer: the account may have moved."""
+        if request.found_by is not None:
+            self._directory.doubt(request.found_by)
+
+    async def _look_up(self, request: Request) -> Reply:
+        return await self._timed(request.endpoint, exchange(self._session, request, cap=ERROR_CAP))
 
     async def _token_call(self, request: Request, body: bytes) -> Reply:
         # On a connection of its own: where one that was kept open breaks, nobody can say if the call was heard.
+        located = await self._located(request)
         async with self._sessions() as session:
-            return await self._timed(
-                request.endpoint,
-                exchange(session, request, secret_body=body, patience=_TOKEN_PATIENCE, cap=ERROR_CAP),
-            )
+            asking = exchange(session, located, proof=Proof(body=body), patience=_TOKEN_PATIENCE, cap=ERROR_CAP)
+            return await self._timed(request.endpoint, asking)
 
     async def _timed(self, endpoint: str, asking: Awaitable[Reply]) -> Reply:
         began, code = _now(), "cancelled"
@@ -240,8 +300,14 @@ def _identity(request: Request) -> tuple[object, ...]:
 
 
 def _origin(request: Request) -> tuple[object, ...]:
+    if request.found_by is not None:
+        return (request.found_by,)
     url = address(request)
     return url.scheme, url.host, url.port
+
+
+def _ordered(found: Mapping[_Place, Reply]) -> tuple[Reply, ...]:
+    return tuple(found[path] for path in sorted(found))
 
 
 def _page(reply: Reply) -> PollFailed | None:

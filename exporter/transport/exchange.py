@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from aiohttp.resolver import ThreadedResolver
 from isal import isal_zlib
+from msgspec import Struct
 from yarl import URL
 
 from exporter import __version__
@@ -28,6 +29,20 @@ PATIENCE = 10.0
 _CONNECT, _ERROR_SECONDS, _DNS = 5, 5, 60
 _KEEP_ALIVE = 90  # seconds; longer than the pause between two polls
 _SAFE_URL = re.compile(r"https?://[!-~]+", re.ASCII)
+
+
+class Proof(Struct, frozen=True):
+    """What one request carries to be believed. It prints as `***`."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    """Sent in place of the request's own; None where that one is sent."""
+
+    def __repr__(self) -> str:
+        return "Proof(***)"
+
+
+NO_PROOF = Proof()
 
 
 def tls_context() -> ssl.SSLContext:
@@ -86,30 +101,25 @@ async def exchange(
     session: aiohttp.ClientSession,
     request: Request,
     *,
-    authorization: str | None = None,
-    secret_body: bytes | None = None,
+    proof: Proof = NO_PROOF,
     patience: float = PATIENCE,
     cap: int = BODY_CAP,
 ) -> Reply:
     """Ask once, and return the answer whatever its status.
 
-    `secret_body` is sent in place of the request's own, and appears in no value that anybody could print.
-
     Raises:
         PollFailed: there was no whole answer.
     """
     url = address(request)
-    headers = dict(request.headers)
+    headers = dict(request.headers) | dict(proof.headers)
     if request.content_type is not None:
         headers["Content-Type"] = request.content_type
-    if authorization is not None:
-        headers["Authorization"] = authorization
     try:
         async with session.request(
             request.method,
             url,
             headers=headers,
-            data=request.body if secret_body is None else secret_body,
+            data=request.body if proof.body is None else proof.body,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=patience),
         ) as response:

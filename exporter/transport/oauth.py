@@ -15,12 +15,15 @@ from exporter.transport.auth import REFUSED_FOR, Pass, fingerprint, reveal
 from exporter.transport.faults import UNSENT
 from exporter.transport.grants import Grant, GrantStore
 from exporter.transport.limit import LONGEST, Hold, clamped
+from exporter.transport.proofs import header
 from exporter.wire.auth import TokenGrant
 from exporter.wire.http import Reply, Request
-from exporter.wire.verdict import by_status
+from exporter.wire.verdict import by_status, retry_after
 
 SHORTEST_LIFE, LONGEST_LIFE = 60.0, 86_400.0
 """Seconds that an access token is believed to live, whatever the vendor says."""
+RENEW_BEFORE = 60.0
+"""Seconds before its end in which a token is renewed: some vendors count the tokens that they give."""
 RETRY_AFTER = 60.0
 """Most seconds between two token calls while they fail: ten calls in ten minutes, which every vendor bears."""
 _CALL_SECONDS = 60.0  # a token call outlives its poll: a rotated token must not be lost to our impatience
@@ -86,7 +89,7 @@ class Granted:
             await asyncio.wait({renewal})
 
     def _pass(self, secrets: str) -> Pass:
-        return Pass(f"{self._scheme.prefix} {self._grant.access_token}", self.generation, secrets)
+        return Pass(header(f"{self._scheme.prefix} {self._grant.access_token}"), self.generation, secrets)
 
     def _settle(self) -> str:
         """Take the grant that descends from the configured secrets, and return the fingerprint of all of them."""
@@ -105,8 +108,9 @@ class Granted:
         self._grant = grant
         life = math.inf if grant.expires is None else min(grant.expires - time.time(), LONGEST_LIFE)
         life = life if grant.access_token else -math.inf
+        margin = min(0.2 * max(life, 0.0), RENEW_BEFORE) * random.uniform(0.75, 1.25)
         self._expires_at = _now() + life
-        self._renew_at = _now() + life * random.uniform(0.8, 0.9)
+        self._renew_at = self._expires_at - margin
 
     async def _renew(self) -> None:
         if self._renewal is None:
@@ -131,7 +135,7 @@ class Granted:
         request, body = self._call()
         try:
             async with asyncio.timeout(_CALL_SECONDS):
-                grant = granted(await self._post(request, body), self._scheme.lost)
+                grant = granted(await self._post(request, body), self._scheme)
         except (PollFailed, TimeoutError) as fault:
             failed = self._verdict(fault)
         else:
@@ -178,7 +182,8 @@ class Granted:
         form = scheme.encoding == "form"
         body = urlencode(fields).encode() if form else msgspec.json.encode(fields)
         kind = "application/x-www-form-urlencoded" if form else "application/json"
-        return Request("token", scheme.token_url, method="POST", content_type=kind, safe=False), body
+        request = Request("token", scheme.token_url, method="POST", content_type=kind, safe=False)
+        return msgspec.structs.replace(request, found_by=scheme.found_by), body
 
     def _verdict(self, fault: PollFailed | TimeoutError) -> PollFailed:
         """Return what a failed token call means: none of them is worth a second call in the same poll."""
@@ -215,7 +220,7 @@ def _pause(failed: PollFailed) -> float | None:
             return None
 
 
-def granted(reply: Reply, lost: frozenset[str]) -> Grant:
+def granted(reply: Reply, scheme: TokenGrant) -> Grant:
     """Return the tokens in the answer to a token call; some vendors tell even errors with status 200.
 
     Raises:
@@ -235,7 +240,10 @@ def granted(reply: Reply, lost: frozenset[str]) -> Grant:
             access_token=access, expires=expires, refresh_token=refresh if isinstance(refresh, str) else ""
         )
     word = answer.get("error")
-    if isinstance(word, str) and word in lost:
+    if isinstance(word, str) and word in scheme.too_many:
+        silence = retry_after(reply.headers, reply.at) or scheme.silence
+        raise Throttled(f"the vendor answers {word} to a token call: too many tokens were asked for", silence)
+    if isinstance(word, str) and word in scheme.lost:
         advice = (
             "client_id or client_secret is wrong; correct it"
             if "client" in word

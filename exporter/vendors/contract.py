@@ -17,7 +17,7 @@ class Endpoint(Struct, frozen=True):
     """One thing that is polled as a whole, at a pace of its own, and fails alone."""
 
     name: str
-    """The vendor's word for it: the `endpoint` label."""
+    """The vendor's word for it: the `endpoint` label. Requests may carry further words of the vendor's there."""
     gives: tuple[str, ...]
     """The metrics that its answers can fill, named after the prefix, but for those that take two polls."""
     every: int = 1
@@ -32,6 +32,9 @@ class Limit(Struct, frozen=True):
     calls_per_minute: float
     concurrency: int = 2
     """Calls under way at once."""
+    endpoints: Mapping[str, float] = {}
+    """Calls per minute of single endpoints that have a limit of their own, beside the account's. Where the vendor
+    wants silence on one of these, it alone is silent."""
 
 
 class Load(Struct, frozen=True):
@@ -49,6 +52,11 @@ class Site(Struct, frozen=True):
     statuses: Mapping[str, Status] = {}
     """The vendor's status words that the config teaches, beside those that the vendor module knows."""
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone for vendors that let us choose the window: UTC where the config does not say."""
+        return self.time_zone or ZoneInfo("UTC")
+
 
 class Moment(Struct, frozen=True):
     """All that a vendor may know beside the replies."""
@@ -57,6 +65,8 @@ class Moment(Struct, frozen=True):
     """When the poll began, in UTC."""
     seen: Mapping[str, Snapshot] = {}
     """The account's last good snapshots that are not too old to be shown, by endpoint."""
+    memory: Mapping[str, Any] = {}
+    """What the last good snapshot of each endpoint wanted to be remembered, however long ago that was."""
 
 
 class Vendor(Protocol):
@@ -85,15 +95,18 @@ class Vendor(Protocol):
     def requests(self, endpoint: str, moment: Moment) -> tuple[Request, ...]:
         """Return the calls with which a poll of this endpoint begins."""
 
-    def follow(self, reply: Reply) -> tuple[Request, ...]:
+    def follow(self, reply: Reply, before: tuple[Reply, ...], moment: Moment) -> tuple[Request, ...]:
         """Return the calls that a good reply leads to: its next page, or details of what it lists.
+
+        A poll goes in rounds: all requests, then all that their replies lead to, and so on. `before` are the
+        replies of the earlier rounds, in the order of their requests.
 
         Raises:
             PollFailed: the reply cannot be understood.
         """
 
     def judge(self, reply: Reply) -> PollFailed | None:
-        """Return why this reply is no answer, or None where it is one.
+        """Return why this reply is no answer, or None where it is one: nobody looks at its status after that.
 
         Must never raise, whatever the body holds, and never quote it beyond an error code of the vendor's.
         """
@@ -103,6 +116,8 @@ class Vendor(Protocol):
 
     def read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> Snapshot:
         """Turn all replies of a poll, in the order of their requests, into a snapshot.
+
+        Those to optional requests may be missing.
 
         Raises:
             PollFailed: the replies together are no whole and valid answer.

@@ -42,7 +42,7 @@ class Decoded(Struct, Generic[T], frozen=True):
     drift: tuple[str, ...] = ()
     """Paths of the fields that were not as documented, each path once."""
     invalid_rows: int = 0
-    """Rows of lists that could not be saved, for want of their key."""
+    """Rows of lists, and Structs among the values of a mapping, that could not be saved for want of their key."""
 
 
 def decode(body: bytes, shape: type[T]) -> Decoded[T]:
@@ -142,6 +142,7 @@ class _Walk:
                 found[_legal(key)] = self.fit(item, shape, f"{path}.*")
             except _Misfit:
                 self.note(f"{path}.*")
+                self.invalid_rows += isinstance(shape, type) and issubclass(shape, Struct)
         return found
 
     def _union(self, value: object, shapes: tuple[Any, ...], path: str) -> Any:

@@ -1,6 +1,7 @@
 """One question to a vendor, and what came back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from msgspec import Struct
 
@@ -11,9 +12,9 @@ class Request(Struct, frozen=True):
     endpoint: str
     """Which of the vendor's endpoints this belongs to: a label value, from the vendor's closed list."""
     url: str
-    """Absolute, without query."""
+    """Absolute, without query; a path where `found_by` tells the rest."""
     query: tuple[tuple[str, str], ...] = ()
-    method: str = "GET"
+    method: Literal["GET", "POST"] = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     content_type: str | None = None
@@ -22,6 +23,10 @@ class Request(Struct, frozen=True):
     """What the answer will be about (a queue, a group), since an answer does not repeat its filter."""
     safe: bool = True
     """Whether asking twice does no harm: only then is it retried."""
+    optional: bool = False
+    """Whether a refusal of this one call leaves the poll whole: its reply is then missing among the replies."""
+    found_by: "LookUp | None" = None
+    """The question whose answer says at which origin the path is."""
 
 
 class Reply(Struct, frozen=True):
@@ -34,6 +39,17 @@ class Reply(Struct, frozen=True):
     """When it was whole, by our clock."""
     headers: Mapping[str, str] = {}
     """Lower-case names."""
+
+
+class LookUp(Struct, frozen=True):
+    """A question, asked without credentials, that tells at which origin a service of the vendor lives."""
+
+    request: Request
+    hosts: tuple[str, ...]
+    """Suffixes of the host names that may be told, such as `.liveperson.net`, beside the host that is asked:
+    credentials go nowhere else."""
+    read: Callable[[Reply], str]
+    """Returns the origin (`https://va.example.net`) that a reply of whatever status tells; raises PollFailed."""
 
 
 class Call(Struct, frozen=True, gc=False):

@@ -218,7 +218,7 @@ def test_a_browser_shows_the_status_page(demo: str, tmp_path: Path) -> None:
 @pytest.mark.needs("chromium")
 def test_a_browser_finds_the_account_and_its_queues_on_the_status_page(demo: str) -> None:
     page = document(f"{demo}/")
-    assert {"demo", "zendesk_talk", *_QUEUES} <= set(re.findall(r">([^<>]+)<", page))
+    assert {"zendesk", "zendesk_talk", *_QUEUES} <= set(re.findall(r">([^<>]+)<", page))
 
 
 def pixels(png: bytes) -> tuple[tuple[int, int], list[bytes]]:

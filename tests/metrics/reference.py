@@ -43,16 +43,18 @@ def rows(family: Family[Any], account: AccountState) -> Iterator[tuple[Labels, A
 
 
 def came(world: World) -> int:
-    """Return how many samples there are, sound or not; histograms are not counted."""
-    families = [family for family in FAMILIES if family.kind is not Kind.HISTOGRAM]
-    return sum(len(list(rows(family, one))) for family in families for one in world.accounts.values())
+    """Return how many samples there are, sound or not; histograms, each of which is many, are not counted."""
+    values = (value for family in FAMILIES for one in world.accounts.values() for _, value in rows(family, one))
+    return sum(not isinstance(value, Histogram) for value in values)
 
 
-def is_sound(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float | Histogram):
+def is_sound(value: object, kind: Kind) -> bool:
+    if kind is Kind.HISTOGRAM:
+        return isinstance(value, Histogram)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
-        return isinstance(value, Histogram) or isfinite(value)
+        return isfinite(value)
     except OverflowError:
         return False
 
@@ -68,7 +70,7 @@ class WorldCollector(Collector):
             sound: dict[Labels, Any] = {}
             for account in self._world.accounts.values():
                 for labels, value in rows(family, account):
-                    if is_sound(value):
+                    if is_sound(value, family.kind):
                         sound.setdefault(labels, value)
             if sound:
                 yield _metric(family, sound)

@@ -148,7 +148,7 @@ def expected(these: list[Column]) -> dict[tuple[str, ...], float]:
         for key, value in zip(column.keys, column.values, strict=True):
             own = (key,) if isinstance(key, str) else key
             cleaned = tuple(map(clean, (*own, *column.rest)))
-            if len(cleaned) == len(STAYS.labels) and is_sound(value):
+            if len(cleaned) == len(STAYS.labels) and is_sound(value, STAYS.kind):
                 found.setdefault(cleaned, float(value))  # type: ignore[arg-type]  # no histogram among NUMBERS
     return found
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 from exporter.errors import Reason
-from exporter.model import Agent, Channel, Measure, Queue, Snapshot, Status, Total
+from exporter.model import Agent, Channel, Histogram, Measure, Queue, Snapshot, Status, Total
 from exporter.store import AccountState, EndpointState, Held, Trouble, World
 from exporter.tally import Event, Span, Tally
 from exporter.wire.http import Budget
@@ -72,6 +72,11 @@ def full_snapshot(numbers: "count[int]") -> Snapshot:
         told -= {"window_end"}  # it is not shown: it ends the showing
         return shape(**rest, **{name: next(numbers) for name in sorted(told)})
 
+    def value(measure: Measure) -> float | Histogram:
+        if measure is Measure.FINISHED_WAITS:
+            return Histogram((15.0, 60.0), (next(numbers), next(numbers)), next(numbers), next(numbers))
+        return next(numbers)
+
     agent = numbered(
         Agent,
         id='Ann "A" \\ Ärmel',
@@ -82,6 +87,8 @@ def full_snapshot(numbers: "count[int]") -> Snapshot:
         seconds_in_state={(Status.AWAY, "On Break"): next(numbers)},
         longest_stays={(Status.AWAY, "On Break"): next(numbers)},
         entries={(Status.AWAY, "On Break"): next(numbers)},
+        engaged_seconds={(Status.AWAY, "On Break"): next(numbers)},
+        full_seconds={(Status.AWAY, "On Break"): next(numbers)},
     )
     queue = numbered(
         Queue,
@@ -90,12 +97,13 @@ def full_snapshot(numbers: "count[int]") -> Snapshot:
         channel=Channel.CHAT,
         callbacks={"phone": next(numbers)},
         agents={status: next(numbers) for status in Status},
+        contacts={"overdue": next(numbers)},
     )
     snapshot: Snapshot = numbered(
         Snapshot,
         agents=(agent,),
         queues=(queue,),
-        totals=tuple(Total(measure, next(numbers), "kind", "sales") for measure in Measure),
+        totals=tuple(Total(measure, value(measure), "kind", "sales") for measure in Measure),
         agents_by_status={status: next(numbers) for status in Status},
     )
     return snapshot

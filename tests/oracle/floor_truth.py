@@ -6,14 +6,13 @@ Written from the vendor's page and docs/vendors/zendesk_talk.md, not from the co
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from scene import Series
+
 from exporter.model import Status
 from exporter.simulator import truth
 from exporter.simulator.floor import Floor
 from exporter.simulator.history import VOICEMAILS, Outcome, Response, Source
 from exporter.simulator.truth import AgentDay, CallsDay, Sum
-
-Series = tuple[str, tuple[tuple[str, str], ...]]
-"""A metric's name after the prefix, and its labels in alphabetical order, `vendor` and `account` left out."""
 
 Span = tuple[float, float]
 EXACT: Span = 0.0, 0.0

@@ -1,60 +1,35 @@
 """The floor's truth against /metrics: what the exporter shows of a contact centre whose every second is known."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import structlog
 from accounts import BERLIN, zendesk_talk
-from floor_truth import Fact, Named, Series, facts, vendors_view
-from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
-from prometheus_client.parser import text_string_to_metric_families
+from floor_truth import Fact, Named, facts, vendors_view
+from scene import AGENTS, NEVER_IN, SLEEPER, Scene, Series, open_floor, series
 
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.families import CENTRE
-from exporter.metrics.family import PREFIX
 from exporter.model import Status
-from exporter.poll import AccountPoll, Ledger, Pace
-from exporter.privacy import AgentLabel, veil
-from exporter.simulator.demo import demo_plan
-from exporter.simulator.exchange import Asked
+from exporter.poll import Ledger
+from exporter.privacy import AgentLabel
 from exporter.simulator.floor import Floor
 from exporter.simulator.server import serve
 from exporter.simulator.zendesk_oauth import ZendeskKeys
 from exporter.simulator.zendesk_talk import Plan, ZendeskAccount
 from exporter.simulator.zendesk_talk import ZendeskTalk as Dialect
-from exporter.store import Store
 from exporter.tally import Tally
 from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Site
 from exporter.vendors.zendesk_talk import ZendeskTalk
 from exporter.vendors.zendesk_talk.options import GroupOption, QueueOption, ZendeskCredentials, ZendeskOptions
-from exporter.wire.http import Reply, Request
 from exporter.wire.secret import Secret
 
-AGENTS = 14
 PLAIN = Named()
 NAMED = Named(
     queues={"sales": (36_001, 36_002), "support": (36_003,), "the rest": (36_004, 36_005)},
     groups={"sales": (360_001,), "back office": (360_003,)},
 )
-SLEEPER, NEVER_IN = 5, 7
-"""Of the demo's agents: one who forgets to end wrap-ups, and one who never logs in."""
-OF_A_CENTRE = {family.name for family in CENTRE}
-
-
-def open_floor(day: str) -> Floor:
-    """Open a floor two hours before a local day begins; its first agent serves two groups."""
-    first, *others = demo_plan(BERLIN, AGENTS).agents
-    agents = (replace(first, groups=(360_001, 360_003)), *others)
-    midnight = datetime.combine(datetime.fromisoformat(day), time(), BERLIN)
-    plan = replace(demo_plan(BERLIN, AGENTS), agents=agents)
-    return Floor(plan, datetime.fromtimestamp(midnight.timestamp() - 7200, UTC))
 
 
 @pytest.fixture(scope="module")
@@ -65,73 +40,22 @@ def noon() -> Floor:
     return floor
 
 
-class Account:
-    """One account on a floor, and the exporter's page about it."""
+class Account(Scene):
+    """One Zendesk account on a floor."""
 
     def __init__(
         self, floor: Floor, plan: Plan = Plan.PROFESSIONAL, named: Named = PLAIN, label: AgentLabel = "name"
     ) -> None:
-        self.floor = floor
         self.named = named
-        self.label = label
         self.professional = plan is Plan.PROFESSIONAL
-        self.dialect = Dialect(floor, ZendeskAccount(ZendeskKeys(access_token="token"), plan, page_size=5))
-        self.vendor = zendesk_talk(Site(floor.plan.zone), **options(named))
-        self.start(self.vendor, self)
-
-    def start(self, vendor: ZendeskTalk, asker: Any) -> None:
-        self.store = Store()
-        tally = Tally()
-        self.worker = ThreadPoolExecutor(1)
-        self.poll = AccountPoll(
-            name="acme",
-            vendor_name="zendesk_talk",
-            vendor=vendor,
-            paces={one.name: Pace(30, 90, 30) for one in vendor.endpoints},
-            asker=asker,
-            tally=tally,
-            ledger=Ledger(tally, None),
-            veil=veil(self.label, "acme"),
-            store=self.store,
-            worker=self.worker,
-            wall=lambda: self.floor.now,
-            log=structlog.wrap_logger(None, processors=[structlog.testing.LogCapture()]),
+        super().__init__(
+            floor,
+            "zendesk_talk",
+            zendesk_talk(Site(floor.plan.zone), **options(named)),
+            Dialect(floor, ZendeskAccount(ZendeskKeys(access_token="token"), plan, page_size=5)),
+            label=label,
+            headers={"authorization": "Bearer token"},
         )
-
-    reauth_required = False
-
-    async def collect(
-        self, requests: tuple[Request, ...], follow: Callable[[Reply], tuple[Request, ...]], _deadline: float
-    ) -> tuple[Reply, ...]:
-        """Ask the simulator without a socket, at the floor's own time."""
-        pending, replies = list(requests), []
-        while pending:
-            reply = self.answer(pending.pop(0))
-            failure = self.vendor.judge(reply)
-            if failure:
-                raise failure
-            replies.append(reply)
-            pending = [*follow(reply), *pending]
-        return tuple(replies)
-
-    def answer(self, request: Request) -> Reply:
-        address = urlsplit(request.url)
-        headers = {"authorization": "Bearer token", "host": address.netloc}
-        asked = Asked("GET", address.path, self.floor.now, request.query, headers, scheme=address.scheme)
-        answer = self.dialect.answer(asked)
-        told = {name.lower(): value for name, value in answer.headers.items()}
-        return Reply(request, answer.status, answer.body, self.floor.now, told)
-
-    async def page(self) -> str:
-        """Poll every endpoint, and return what a scrape would show."""
-        for endpoint in self.vendor.endpoints:
-            assert await self.poll.poll(endpoint.name) is None
-        return self.rendered()
-
-    def rendered(self) -> str:
-        page = Exposition(CollectorRegistry()).render(self.store.world)
-        assert page.refused == 0
-        return b"".join(page.text).decode()
 
     def facts(self) -> dict[Series, Fact]:
         names = self.label == "name"
@@ -143,20 +67,6 @@ def options(named: Named) -> dict[str, Any]:
         "queues": tuple(QueueOption(name, numbers) for name, numbers in named.queues.items()),
         "groups": tuple(GroupOption(name, groups) for name, groups in named.groups.items()),
     }
-
-
-def series(text: str, *, of_the_centre: bool = True) -> dict[Series, float]:
-    """Read a page as Prometheus would."""
-    found: dict[Series, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            name = sample.name.removeprefix(PREFIX)
-            if (name in OF_A_CENTRE) is of_the_centre:
-                labels = {key: value for key, value in sample.labels.items() if key not in {"vendor", "account"}}
-                key = (name, tuple(sorted(labels.items())))
-                assert key not in found
-                found[key] = sample.value
-    return found
 
 
 def differences(shown: Mapping[Series, float], true: Mapping[Series, Fact]) -> list[str]:

@@ -1,20 +1,23 @@
 import asyncio
-import re
 import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import msgspec
 import pytest
-import yaml
 
-from exporter.simulator import truth
-from exporter.simulator.demo import demo_centre, demo_plan
+from exporter.plan import read
+from exporter.simulator import truth, zendesk_talk
+from exporter.simulator.demo import demo_config, demo_floor, demo_plan
 from exporter.simulator.exchange import Answer, Asked
 from exporter.simulator.floor import Floor
 from exporter.simulator.history import Window
 from exporter.simulator.server import pace, serve
+from exporter.simulator.stages import STAGES
+from exporter.vendors import VENDORS
+from exporter.vendors.zendesk_talk.options import ZendeskOptions
 
 BERLIN = ZoneInfo("Europe/Berlin")
 STATS = "/api/v2/channels/voice/stats/"
@@ -65,9 +68,11 @@ async def test_a_taken_port_is_an_os_error() -> None:
 
 async def test_large_answers_are_compressed_for_who_asks() -> None:
     now = datetime(2026, 3, 9, 0, 30, tzinfo=BERLIN)
-    demo = demo_centre(now, BERLIN)
-    async with serve({"demo": demo.dialect}) as urls, aiohttp.ClientSession(urls["demo"]) as session:
-        keys = demo.account.keys
+    async with (
+        serve({"demo": zendesk_talk.opened(demo_floor(now, BERLIN))}) as urls,
+        aiohttp.ClientSession(urls["demo"]) as session,
+    ):
+        keys = zendesk_talk.ZendeskAccount().keys
         grant = {
             "grant_type": "client_credentials",
             "client_id": keys.client_id,
@@ -111,25 +116,27 @@ def test_the_demo_is_lively_at_every_hour() -> None:
 
 
 def test_the_demo_is_rich_from_the_first_moment() -> None:
-    demo = demo_centre(datetime(2026, 3, 9, 12, tzinfo=UTC), ZoneInfo("America/New_York"))
-    assert datetime.fromtimestamp(demo.floor.today, UTC) == datetime(2026, 3, 9, 4, tzinfo=UTC)
-    assert demo.floor.now == datetime(2026, 3, 9, 12, tzinfo=UTC).timestamp()
-    assert truth.calls_day(demo.floor).inbound > 500
-    names = [agent.name for agent in demo.floor.plan.agents]
+    floor = demo_floor(datetime(2026, 3, 9, 12, tzinfo=UTC), ZoneInfo("America/New_York"))
+    assert datetime.fromtimestamp(floor.today, UTC) == datetime(2026, 3, 9, 4, tzinfo=UTC)
+    assert floor.now == datetime(2026, 3, 9, 12, tzinfo=UTC).timestamp()
+    assert truth.calls_day(floor).inbound > 500
+    names = [agent.name for agent in floor.plan.agents]
     assert len(names) == 40
     assert names.count("Ann Smith") == 2
     assert any('"' in name for name in names)
     assert any("\n" in name for name in names)
 
 
-def test_the_demo_writes_the_config_that_reads_it() -> None:
-    demo = demo_centre(datetime(2026, 3, 9, 1, tzinfo=UTC), BERLIN)
-    (account,) = yaml.safe_load(demo.config("http://127.0.0.1:10778"))["accounts"]
-    assert account["credentials"] == {"client_id": "exporter", "client_secret": demo.account.keys.client_secret}
-    assert account["options"]["base_url"] == "http://127.0.0.1:10778"
-    assert account["time_zone"] == "Europe/Berlin"
-    numbers = {queue["name"]: tuple(queue["phone_number_ids"]) for queue in account["options"]["queues"]}
-    assert numbers == {line.plan.name: line.plan.phone_numbers for line in demo.floor.lines.values()}
-    groups = {id_ for group in account["options"]["groups"] for id_ in group["group_ids"]}
-    assert groups == {id_ for agent in demo.floor.plan.agents for id_ in agent.groups}
-    assert re.search(r"vendor: zendesk_talk", demo.config("x"))
+def test_the_demo_writes_the_config_that_reads_it(tmp_path: Path) -> None:
+    floor = demo_floor(datetime(2026, 3, 9, 1, tzinfo=UTC), BERLIN)
+    urls = {vendor: f"http://127.0.0.1:{10778 + number}" for number, vendor in enumerate(STAGES)}
+    (tmp_path / "config.yaml").write_text(demo_config(floor, urls))
+    accounts = read(tmp_path / "config.yaml", {}).accounts
+    assert [account.vendor for account in accounts] == list(STAGES) == list(VENDORS)
+    assert {account.time_zone for account in accounts} == {BERLIN}
+    zendesk = accounts[0].options
+    assert isinstance(zendesk, ZendeskOptions)
+    numbers = {queue.name: queue.phone_number_ids for queue in zendesk.queues}
+    assert numbers == {line.plan.name: line.plan.phone_numbers for line in floor.lines.values()}
+    groups = {id_ for group in zendesk.groups for id_ in group.group_ids}
+    assert groups == {id_ for agent in floor.plan.agents for id_ in agent.groups}

@@ -17,6 +17,7 @@ from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.wire.auth import Bearer
 from exporter.wire.http import Budget, Call, Reply, Request
 from exporter.wire.secret import Secret
+from exporter.wire.verdict import by_status
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,10 @@ class Log:
 
 
 def never(_reply: Reply) -> None:
-    """Judge nothing, and know of no budget."""
+    """Know of no budget."""
 
 
-def nothing(_reply: Reply) -> tuple[Request, ...]:
+def nothing(*_: object) -> tuple[Request, ...]:
     """Lead nowhere."""
     return ()
 
@@ -169,7 +170,7 @@ async def client(log: Log | None = None, **changes: Any) -> AsyncIterator[Client
     """Open a client, with what a test does not care about filled in."""
     parts: dict[str, Any] = {
         "scheme": Bearer(secret("t0ken")),
-        "judge": never,
+        "judge": by_status,
         "budget": never,
         "calls_per_minute": 60_000.0,
         "share": 1.0,

@@ -21,7 +21,7 @@ def get(url: str, *queries: str, **more: Any) -> tuple[Request, ...]:
     return tuple(Request("agents", f"{url}/x", query=(("q", text),), **more) for text in queries)
 
 
-def led_by(reply: Reply) -> tuple[Request, ...]:
+def led_by(reply: Reply, _: tuple[Reply, ...] = ()) -> tuple[Request, ...]:
     """Follow the plain list of URLs in `next`."""
     return tuple(Request("agents", url) for url in json.loads(reply.body).get("next", ()))
 
@@ -236,7 +236,7 @@ async def test_a_poll_that_is_cancelled_from_outside_stays_cancelled() -> None:
 
 
 async def test_a_fault_of_a_vendor_module_is_not_hidden() -> None:
-    def broken(_: Reply) -> tuple[Request, ...]:
+    def broken(*_: object) -> tuple[Request, ...]:
         raise KeyError("rows")
 
     async with vendor(lambda _: answer()) as site, client() as opened:

@@ -14,14 +14,16 @@ from fake_vendor import tls as machines_tls
 
 from exporter.errors import PollFailed, Reason, Transient, Unreadable
 from exporter.transport import open_session, tls_context
-from exporter.transport.exchange import BODY_CAP, ERROR_CAP, exchange
+from exporter.transport.exchange import BODY_CAP, ERROR_CAP, Proof, exchange
 from exporter.wire.http import Reply, Request
 
 
-async def ask(site: Vendor, path: str = "/x", tls: ssl.SSLContext | None = None, **more: Any) -> Reply:
+async def ask(
+    site: Vendor, path: str = "/x", tls: ssl.SSLContext | None = None, body: bytes | None = None, **more: Any
+) -> Reply:
     request = Request("agents", f"{site.url}{path}", query=more.pop("query", ()))
     async with open_session(tls or machines_tls()) as session:
-        return await exchange(session, request, authorization="Bearer t0ken", **more)
+        return await exchange(session, request, proof=Proof((("Authorization", "Bearer t0ken"),), body), **more)
 
 
 async def fault(reply: bytes | Last) -> PollFailed:
@@ -109,7 +111,7 @@ async def test_a_redirect_is_returned_and_not_followed(status: int) -> None:
         return answer(b"", status, location=f"{other.url}/x")
 
     async with vendor(lambda _: answer()) as other, vendor(redirect) as site:
-        reply = await ask(site, secret_body=b"client_secret=s3cret")
+        reply = await ask(site, body=b"client_secret=s3cret")
     assert (reply.status, len(site.asked), other.connections) == (status, 1, 0)
 
 

@@ -544,7 +544,7 @@ async def test_refused_credentials_are_left_alone_for_five_minutes_unless_they_c
     ],
     ids=lambda value: str(value)[:13],
 )
-async def test_a_token_is_renewed_at_85_percent_of_its_life_give_or_take_5(
+async def test_a_token_is_used_to_the_last_minute_of_its_life_or_its_last_fifth(
     canned: aioresponses, told: object, lives: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -562,10 +562,11 @@ async def test_a_token_is_renewed_at_85_percent_of_its_life_give_or_take_5(
     async with client(scheme=talk.scheme(site)) as opened:
         await poll(opened, site)
         for renewals in range(1, 5):
-            await asyncio.sleep(0.79 * lives)
+            margin = min(0.2 * lives, 60)
+            await asyncio.sleep(lives - 1.26 * margin)
             await poll(opened, site)
             assert len(given) == renewals
-            await asyncio.sleep(given[-1] + 0.91 * lives - loop.time())
+            await asyncio.sleep(given[-1] + lives - 0.74 * margin - loop.time())
             await poll(opened, site)
             assert len(given) == renewals + 1
 
@@ -665,3 +666,16 @@ async def test_the_end_of_the_program_does_not_wait_for_ever() -> None:
             asking.cancel()
             ended = loop.time()
         assert loop.time() - ended == pytest.approx(5)
+
+
+async def test_a_vendor_that_was_asked_for_too_many_tokens_is_left_alone_for_as_long_as_its_ration_lasts() -> None:
+    talk = Talk()
+    talk.token_answer = lambda _: answer({"error": "Access Denied", "error_description": "too many requests"})
+    async with vendor(talk) as site:
+        scheme = replace(talk.scheme(site), too_many=frozenset({"Access Denied"}))
+        async with client(scheme=scheme) as opened:
+            for _ in range(3):
+                failure = await failed(poll(opened, site))
+                assert isinstance(failure, Throttled)
+                assert failure.retry_after == pytest.approx(600, abs=5)
+    assert len(talk.token_calls) == 1

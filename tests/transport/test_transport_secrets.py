@@ -14,6 +14,7 @@ from fake_vendor import Asked, Last, answer, client, failed, nothing, secret, st
 from exporter.errors import PollFailed
 from exporter.transport import GrantStore
 from exporter.transport.auth import Pass
+from exporter.transport.proofs import header
 from exporter.wire.auth import Basic, Bearer, Scheme, TokenGrant
 from exporter.wire.http import Request
 
@@ -127,5 +128,11 @@ async def test_a_fault_inside_a_library_does_not_carry_the_request_along() -> No
 
 def test_what_holds_a_secret_prints_as_stars(tmp_path: Path) -> None:
     assert (
-        leaks(repr(Pass(CANARY, 1, "x")) + repr(secret(CANARY)) + repr(GrantStore(tmp_path, "acme", print))) == []
+        leaks(
+            repr(Pass(header(CANARY), 1, "x"))
+            + repr(header(CANARY)(Request("a", "b")))
+            + repr(secret(CANARY))
+            + repr(GrantStore(tmp_path, "acme", print))
+        )
+        == []
     )

@@ -186,7 +186,9 @@ def test_a_next_page_keeps_the_filter_and_the_path() -> None:
     [request] = zendesk_talk(groups=GROUPS[:1]).requests("agents_activity", Moment(AT))
 
     def followed(next_page: str) -> Request:
-        [page] = zendesk_talk().follow(Reply(request, 200, agents({"agent_id": 1}, next_page=next_page), 0.0))
+        [page] = zendesk_talk().follow(
+            Reply(request, 200, agents({"agent_id": 1}, next_page=next_page), 0.0), (), Moment(AT)
+        )
         return page
 
     assert followed(f"{STATS}agents_activity?page=2").query == (("group_ids", "10"), ("page", "2"))

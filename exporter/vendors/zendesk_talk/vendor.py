@@ -143,7 +143,7 @@ class ZendeskTalk:
         query = ((key, ",".join(map(str, ids))),) if ids else ()
         return Request(endpoint, f"{self._options.base_url}{_STATS}{endpoint}.json", query, about=about)
 
-    def follow(self, reply: Reply) -> tuple[Request, ...]:
+    def follow(self, reply: Reply, _before: tuple[Reply, ...], _moment: Moment) -> tuple[Request, ...]:
         """Return the next page of the agents' activity; nothing else has pages."""
         if reply.request.endpoint != AGENTS:
             return ()
@@ -166,7 +166,7 @@ class ZendeskTalk:
 
     def judge(self, reply: Reply) -> PollFailed | None:
         """Trust the status; the body of an error only adds the vendor's word for it."""
-        return None if reply.status == 200 else by_status(reply, _error_word(reply))
+        return by_status(reply, "" if reply.status == 200 else _error_word(reply))
 
     def budget(self, reply: Reply) -> Budget | None:
         """Read the account's limit per minute, and what all its integrations have left of it."""
