@@ -141,7 +141,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     config = _reader(arguments.config)()
-    print(told([plan(account, arguments.agents) for account in config.accounts]))
+    plans = [plan(account, arguments.agents) for account in config.accounts]
+    print(told(plans, keeps_tokens=config.server.state_dir is not None))
     return FINE
 
 
@@ -240,7 +241,8 @@ async def _serve(config: Config, reader: Callable[[], Config], arguments: argpar
             host = config.server.listen.host
 
             def listening(port: int) -> None:
-                journal.log.info("serving", url=f"http://{_shown(host)}:{port}/", accounts=len(config.accounts))
+                url = f"{exporter.scheme}://{_shown(host)}:{port}/"
+                journal.log.info("serving", url=url, accounts=len(config.accounts))
 
             await exporter.run(stop, listening)
     return FINE

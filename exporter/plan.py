@@ -9,14 +9,20 @@ from exporter.config import Account, Config, ConfigError, Problem, load
 from exporter.poll import Pace
 from exporter.vendors import VENDORS
 from exporter.vendors.contract import Site, Vendor
+from exporter.web import read_terms
 from exporter.wire.auth import TokenGrant
 
+UNKEPT = (
+    "each start takes one of the few access tokens that the vendor gives;"
+    " name a server.state_dir, in which they outlive a restart"
+)
+"""What is said where a vendor rations tokens and nothing keeps them."""
 _OWN_SERIES = 12  # of an account, before its endpoints
 _OWN_SERIES_AN_ENDPOINT = 30
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Config:
-    """Return the config, checked against the vendors as well.
+    """Return the config, checked against the vendors as well; so is its web_config, which is read when it is used.
 
     Raises:
         ConfigError: with all problems of the file.
@@ -29,6 +35,8 @@ def read(path: Path, environ: Mapping[str, str]) -> Config:
     ]
     if problems:
         raise ConfigError(str(path), problems)
+    if config.server.web_config:
+        read_terms(config.server.web_config, environ)
     return config
 
 
@@ -97,6 +105,8 @@ class AccountPlan(Struct, frozen=True):
     share: float
     """The part of it that is ours."""
     endpoints: tuple[EndpointPlan, ...]
+    rationed: bool = False
+    """Whether the vendor rations access tokens."""
 
     @property
     def calls_per_minute(self) -> float:
@@ -130,16 +140,27 @@ def plan(account: Account, agents: int) -> AccountPlan:
         endpoints.append(EndpointPlan(name, pace.interval, 60 * load_.calls / pace.interval, series))
     share = account.polling.budget_share
     return AccountPlan(
-        account.name, account.vendor, agents, vendor.limit.calls_per_minute, share, tuple(endpoints)
+        account.name,
+        account.vendor,
+        agents,
+        vendor.limit.calls_per_minute,
+        share,
+        tuple(endpoints),
+        rations_tokens(vendor),
     )
 
 
-def told(plans: list[AccountPlan]) -> str:
-    """Return the plans as a person reads them."""
-    return "\n\n".join(_told(one) for one in plans)
+def rations_tokens(vendor: Vendor) -> bool:
+    """Return whether the vendor gives so few access tokens that they should outlive the process."""
+    return isinstance(vendor.scheme, TokenGrant) and vendor.scheme.rationed
 
 
-def _told(one: AccountPlan) -> str:
+def told(plans: list[AccountPlan], *, keeps_tokens: bool = True) -> str:
+    """Return the plans as a person reads them; `keeps_tokens` is whether there is a server.state_dir."""
+    return "\n\n".join(_told(one, keeps_tokens=keeps_tokens) for one in plans)
+
+
+def _told(one: AccountPlan, *, keeps_tokens: bool) -> str:
     width = max(len(endpoint.name) for endpoint in one.endpoints)
     lines = [f"{one.account} ({one.vendor}), planned for {one.agents:,} agents"]
     lines += [
@@ -157,4 +178,6 @@ def _told(one: AccountPlan) -> str:
             f"  too many calls: polls will be cut short. Make the interval {factor:.1f} times as long, "
             "raise budget_share, or ask for fewer queues and groups"
         )
+    if one.rationed and not keeps_tokens:
+        lines.append(f"  {UNKEPT}")
     return "\n".join(lines)

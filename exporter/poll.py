@@ -18,6 +18,7 @@ from exporter.model import Snapshot, with_transitions
 from exporter.store import AccountState, EndpointState, Held, Store, Trouble
 from exporter.tally import Event, Span, Tally
 from exporter.vendors.contract import Endpoint, Moment, Vendor
+from exporter.vocabulary import Vocabulary
 from exporter.wire.http import Budget, Call, Reply, Request
 
 _SELF_PACED = (Throttled, Refused, GrantLost)
@@ -159,6 +160,7 @@ class AccountPoll:
         self._failures: dict[str, int] = {}
         self._told: set[tuple[str, Reason]] = set()
         self._words: set[str] = set()
+        self._vocabulary = Vocabulary()
         endpoints = {one.name: EndpointState(live=one.every == 1) for one in vendor.endpoints}
         self._state = AccountState(vendor_name, name, endpoints)
         for endpoint in vendor.endpoints:
@@ -234,7 +236,7 @@ class AccountPoll:
                 "a vendor let StopIteration out"
             ) from fault  # no future takes it: we would wait for ever
         seen = with_transitions(read, moment.seen.get(endpoint), moment.at.timestamp())
-        return seen, self._veil(replace(seen, memory=None))
+        return seen, self._veil(replace(self._vocabulary.bounded(seen), memory=None))
 
     def _keep(self, endpoint: str, held: Held) -> None:
         shown = held.snapshot
