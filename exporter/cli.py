@@ -25,6 +25,7 @@ from exporter.metrics.exposition import FAMILIES
 from exporter.metrics.family import PREFIX
 from exporter.plan import plan, read, told
 from exporter.record import record
+from exporter.shard import Shard
 from exporter.simulator import server
 from exporter.simulator.demo import demo_config, demo_floor
 from exporter.simulator.faults import Fault, Faulty, read_faults
@@ -35,6 +36,7 @@ from exporter.transport import tls_context
 FINE, FAILED, WRONG_CONFIG = 0, 1, 2
 SIMULATOR_PORT = 10778
 _DEMO_ZONE = ZoneInfo("Europe/Berlin")
+_WHOLE = Shard()
 _LOOPBACK = Listen("127.0.0.1", 10777)
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
@@ -116,6 +118,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
+    parser.add_argument(
+        "--shard",
+        metavar="N/COUNT",
+        type=_shard,
+        default=_WHOLE,
+        help="poll the share of the accounts that falls to replica N of COUNT; the first is 0",
+    )
     _serve_options(parser)
 
 
@@ -134,8 +143,15 @@ def _address(text: str) -> Listen:
         raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.read(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
+
+
 def _run(arguments: argparse.Namespace) -> int:
-    reader = _reader(arguments.config, arguments.listen)
+    reader = _reader(arguments.config, arguments.listen, arguments.shard)
     return _complete(_serve(reader(), reader, arguments))
 
 
@@ -179,11 +195,11 @@ def _metrics(_: argparse.Namespace) -> int:
     return FINE
 
 
-def _reader(path: Path, listen: Listen | None = None) -> Callable[[], Config]:
+def _reader(path: Path, listen: Listen | None = None, shard: Shard = _WHOLE) -> Callable[[], Config]:
     """Return what reads the config, now and at each reload; an address of the command line goes before its own."""
 
     def reader() -> Config:
-        config = read(path, os.environ)
+        config = shard.of(read(path, os.environ))
         if listen is None:
             return config
         return replace(config, server=replace(config.server, listen=listen))
