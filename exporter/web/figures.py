@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from exporter.model import ALL_QUEUES, Channel, Queue, Status
 from exporter.store import AccountState
@@ -36,11 +36,17 @@ def figures(account: AccountState) -> Figures:
     """Put together what the account's snapshots say; the first that tells a thing is believed."""
     snapshots = [state.held.snapshot for state in account.endpoints.values() if state.held]
     queues: dict[tuple[str, Channel], Queue] = {}
+    names: dict[str, Queue] = {}
     for queue in (queue for snapshot in snapshots for queue in snapshot.queues or ()):
+        if queue == Queue(queue.id, queue.name, queue.channel):
+            names[queue.id] = queue  # a list of names, which knows of no channel
+            continue
         known = queues.get((queue.id, queue.channel))
         queues[queue.id, queue.channel] = _merged(known, queue) if known else queue
+    quiet = {(id_, queue.channel): queue for id_, queue in names.items() if id_ not in {key[0] for key in queues}}
+    named = {key: replace(one, name=one.name or names.get(one.id, one).name) for key, one in queues.items()}
     return Figures(
-        queues=tuple(queues.values()),
+        queues=(*named.values(), *quiet.values()),
         agents=next((one.agents_by_status for one in snapshots if one.agents_by_status is not None), None),
         online=next((one.agents_online for one in snapshots if one.agents_online is not None), None),
     )

@@ -67,6 +67,37 @@ def test_each_filter_value_is_asked_for_alone() -> None:
     }
 
 
+@pytest.mark.parametrize("gone", [("3",), ("3", "1,2")])
+def test_a_phone_number_that_is_gone_costs_its_queue_and_is_counted(gone: tuple[str, ...]) -> None:
+    good = recorded(FOLDER / "professional")
+
+    def answers(request: Request) -> Reply:
+        return (
+            replace(good(request), status=404)
+            if dict(request.query).get("phone_number_ids") in gone
+            else good(request)
+        )
+
+    vendor = zendesk_talk(queues=QUEUES)
+    queues = collect(vendor, "current_queue_activity", answers)
+    left = [name for name, number in (("sales", "1,2"), ("support", "3")) if number not in gone]
+    assert [queue.id for queue in queues.queues or ()] == left
+    assert (queues.agents_online, queues.dropped) == (2, {Dropped.REFUSED: len(gone)})
+
+
+def test_a_group_that_is_gone_costs_the_poll() -> None:
+    good = recorded(FOLDER / "professional")
+    vendor = zendesk_talk(groups=GROUPS)
+    with pytest.raises(NotAllowed):
+        collect(
+            vendor,
+            "agents_activity",
+            lambda request: replace(
+                good(request), status=404 if dict(request.query)["group_ids"] == "10" else 200
+            ),
+        )
+
+
 def test_configured_queues_replace_the_whole_account_but_for_the_agents_online() -> None:
     snapshots = collect_all(zendesk_talk(queues=QUEUES), recorded(FOLDER / "professional"))
     shown = samples(exposed({name: snapshots[name] for name in ("current_queue_activity", "account_overview")}))

@@ -176,6 +176,19 @@ def test_what_two_endpoints_say_of_a_queue_is_put_together() -> None:
     )
 
 
+def test_a_list_of_names_names_the_queues_of_every_channel_and_adds_those_of_which_nothing_else_is_known() -> None:
+    lines = Snapshot(
+        queues=(Queue("1", channel=Channel.CHAT, waiting=2), Queue("1", channel=Channel.EMAIL, waiting=3))
+    )
+    names = Snapshot(queues=(Queue("1", "Sales"), Queue("2", "Support")))
+    shown = figures(account("a", {"live": held(lines), "names": held(names)})).queues
+    assert [(one.id, one.name, one.channel, one.waiting) for one in shown] == [
+        ("1", "Sales", Channel.CHAT, 2),
+        ("1", "Sales", Channel.EMAIL, 3),
+        ("2", "Support", Channel.VOICE, None),
+    ]
+
+
 def test_of_very_many_queues_the_busiest_are_shown_in_their_order() -> None:
     rows = [Queue(f"q{n}", waiting=n % 7, longest_wait_seconds=float(n)) for n in range(100)]
     page = shown(world(account("x", {"queues": held(Snapshot(queues=tuple(rows)))})))

@@ -89,14 +89,14 @@ class Words(Struct, frozen=True):
         return frozenset((states - self.availability.keys()) | (calls - self.call.keys()))
 
 
-def read_queues(replies: tuple[Reply, ...]) -> Snapshot:
-    """Read the queue activity, of the whole account or of each configured queue."""
+def read_queues(replies: tuple[Reply, ...], *, named: bool) -> Snapshot:
+    """Read the queue activity: of the whole account, or of each queue where the config names some."""
     answers = [decode(reply.body, QueueActivityReply) for reply in replies]
     rows = {
         reply.request.about: answer.value.current_queue_activity
         for reply, answer in zip(replies, answers, strict=True)
     }
-    shown = {name: row for name, row in rows.items() if name != ALL_QUEUES} or rows
+    shown = {name: row for name, row in rows.items() if name != ALL_QUEUES} if named else rows
     return Snapshot(
         queues=tuple(_queue(name, row) for name, row in shown.items()),
         agents_online=rows[ALL_QUEUES].agents_online,

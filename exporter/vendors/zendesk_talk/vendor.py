@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.errors import PollFailed, Reason, Unreadable
-from exporter.model import ALL_QUEUES, Snapshot, Status
+from exporter.model import ALL_QUEUES, Dropped, Snapshot, Status
 from exporter.vendors.contract import Endpoint, Limit, Load, Moment, Site
 from exporter.vendors.day import midnight
 from exporter.vendors.zendesk_talk.options import (
@@ -36,6 +36,7 @@ from exporter.wire.verdict import by_status
 _Filter = tuple[str, str, tuple[int, ...]]
 """What the answer will be about, and the argument that makes it so."""
 
+_PHONE_NUMBERS = "phone_number_ids"
 _UNFILTERED: _Filter = (ALL_QUEUES, "", ())
 _STATS = "/api/v2/channels/voice/stats/"
 _ERROR_WORDS = frozenset(
@@ -129,19 +130,21 @@ class ZendeskTalk:
     def requests(self, endpoint: str, _moment: Moment) -> tuple[Request, ...]:
         """Ask once for each filter value, since an answer does not say which one it is about.
 
-        With queues configured, the unfiltered queue activity still tells how many agents are online.
+        With queues configured, the unfiltered queue activity still tells how many agents are online. A phone
+        number that is gone costs its queue; a group that is gone costs the poll: the agents would not be all.
         """
         return tuple(self._request(endpoint, *one) for one in self._filters(endpoint))
 
     def _filters(self, endpoint: str) -> list[_Filter]:
-        queues = [(queue.name, "phone_number_ids", queue.phone_number_ids) for queue in self._options.queues]
+        queues = [(queue.name, _PHONE_NUMBERS, queue.phone_number_ids) for queue in self._options.queues]
         groups = [(group.name, "group_ids", group.group_ids) for group in self._options.groups]
         filters = {QUEUES: [_UNFILTERED, *queues], ACCOUNT: queues, AGENTS: groups}.get(endpoint)
         return filters or [_UNFILTERED]
 
     def _request(self, endpoint: str, about: str, key: str, ids: tuple[int, ...]) -> Request:
         query = ((key, ",".join(map(str, ids))),) if ids else ()
-        return Request(endpoint, f"{self._options.base_url}{_STATS}{endpoint}.json", query, about=about)
+        url = f"{self._options.base_url}{_STATS}{endpoint}.json"
+        return Request(endpoint, url, query, about=about, optional=key == _PHONE_NUMBERS)
 
     def follow(self, reply: Reply, _before: tuple[Reply, ...], _moment: Moment) -> tuple[Request, ...]:
         """Return the next page of the agents' activity; nothing else has pages."""
@@ -179,11 +182,17 @@ class ZendeskTalk:
         """Turn the replies of one poll into a snapshot."""
         match endpoint:
             case "current_queue_activity":
-                return read_queues(replies)
+                return self._refused(endpoint, replies, read_queues(replies, named=bool(self._named)))
             case "agents_activity":
                 return replace(self._agents(replies), window_start=self._midnight(moment))
             case _:
-                return replace(read_totals(endpoint, replies), window_end=self._next_midnight(moment))
+                totals = replace(read_totals(endpoint, replies), window_end=self._next_midnight(moment))
+                return self._refused(endpoint, replies, totals)
+
+    def _refused(self, endpoint: str, replies: tuple[Reply, ...], snapshot: Snapshot) -> Snapshot:
+        """Count the filter values that the vendor would not answer."""
+        missing = len(self._filters(endpoint)) - len(replies)
+        return replace(snapshot, dropped={Dropped.REFUSED: missing}) if missing else snapshot
 
     def _agents(self, replies: tuple[Reply, ...]) -> Snapshot:
         """Read the agents; a group named like a queue leaves the naming to it, lest a series come twice."""
