@@ -13,6 +13,7 @@ from exporter.errors import PollFailed
 from exporter.metrics.families import CENTRE
 from exporter.vendors import VENDORS
 from exporter.vendors.contract import Endpoint, Moment, Vendor
+from exporter.wire.http import Reply
 
 HUGE = 10**400
 STRANGE: list[Any] = [None, [], {}, "text", -1, 1.5, True, HUGE]
@@ -52,6 +53,10 @@ def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
     copy = document.copy()
     copy[path[0]] = replaced(document[path[0]], path[1:], value)
     return copy
+
+
+def repr_of(body: bytes) -> str:
+    return repr(body[:6])
 
 
 def body_of(vendor: Vendor, answers: Answers, endpoint: str) -> bytes:
@@ -156,6 +161,17 @@ def test_a_body_that_is_no_answer_fails_the_poll(
     answers = with_body(full_answers(name), endpoint.name, body)
     with pytest.raises(PollFailed):
         collect(vendor, endpoint.name, answers)
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 405, 418, 429, 500, 502, 503, 599, 102])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[1]", b"\xff", b"[" * 1_000_000], ids=repr_of)
+@pytest.mark.parametrize("name", list(ACCOUNTS))
+def test_no_bad_status_is_taken_for_an_answer_whatever_the_body(name: str, body: bytes, status: int) -> None:
+    vendor = ACCOUNTS[name]
+    for endpoint in vendor.endpoints:
+        for request in vendor.requests(endpoint.name, Moment(AT)):
+            headers = {"content-type": "application/json"}
+            assert isinstance(vendor.judge(Reply(request, status, body, AT.timestamp(), headers)), PollFailed)
 
 
 @pytest.mark.parametrize("name", list(ACCOUNTS))
