@@ -40,6 +40,7 @@ _WHOLE = Shard()
 _LOOPBACK = Listen("127.0.0.1", 10777)
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+_FASTEST = 10_000.0  # seconds of a simulated life a second: more would take a core for itself
 _LAST_SECONDS = 1.0  # for what is left to close when the work is done
 _SWITCH = 0.0005  # seconds after which the worker thread gives way to the event loop
 _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _run_options(command("run", _run, "poll every account of the config and serve /metrics (the default)"))
     check = command("check", _check, "check the config without asking anybody, and print what it will cost")
     check.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
-    check.add_argument("--agents", type=int, default=100, help="agents of an account (default: %(default)s)")
+    check.add_argument("--agents", type=_count, default=100, help="agents of an account (default: %(default)s)")
     examine = command("doctor", _doctor, "ask each vendor once, and tell what the key may see")
     examine.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
     health = command("healthcheck", _healthcheck, "tell whether the exporter on this machine is alive")
@@ -95,11 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     simulate = command("simulate", _simulate, "the simulated contact centre alone")
     simulate.add_argument(
         "--port",
-        type=int,
+        type=_port,
         default=SIMULATOR_PORT,
         help="of the first vendor; others follow (default: %(default)s)",
     )
-    simulate.add_argument("--speed", type=float, default=1.0, help="seconds of its life a second")
+    simulate.add_argument("--speed", type=_speed, default=1.0, help="seconds of its life a second")
     simulate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     simulate.add_argument("--faults", type=Path, help="a JSON file of faults to inject")
     recording = command(
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     recording.add_argument("--folder", type=Path, default=Path("recorded"), help="default: %(default)s")
     replay = command("replay", _replay, "answer on 127.0.0.1 as one recorded account did")
     replay.add_argument("folder", type=Path, help="one account's folder of a recording")
-    replay.add_argument("--port", type=int, default=SIMULATOR_PORT, help="default: %(default)s")
+    replay.add_argument("--port", type=_port, default=SIMULATOR_PORT, help="default: %(default)s")
     command("metrics", _metrics, "print the table of all metrics")
     return parser
 
@@ -143,6 +144,28 @@ def _address(text: str) -> Listen:
         raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 7 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of agents")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; 0 lets the system choose one")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= _FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; more than 0, at most {_FASTEST:g}")
+    return speed
+
+
 def _shard(text: str) -> Shard:
     try:
         return Shard.read(text)
@@ -151,6 +174,7 @@ def _shard(text: str) -> Shard:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means a reload: it must not end a start
     reader = _reader(arguments.config, arguments.listen, arguments.shard)
     return _complete(_serve(reader(), reader, arguments))
 

@@ -508,3 +508,26 @@ async def test_no_secret_comes_out_of_any_door(tmp_path: Path) -> None:
     kept = state.read_text()
     assert {name for name, secret in CANARIES.items() if secret in kept} == {"access", "rotated"}
     assert state.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "run --shard 5/5",
+        "check --agents 0",
+        "check --agents many",
+        "simulate --port 65536",
+        "simulate --speed 0",
+        "simulate --speed nan",
+        "simulate --speed inf",
+        "replay folder --port -1",
+    ],
+)
+def test_an_argument_that_means_nothing_is_a_usage_error_that_names_it(
+    arguments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split())
+    assert ended.value.code == 2
+    option, wrong = arguments.split()[-2:]
+    assert f"{option}: {wrong!r} is no" in capsys.readouterr().err
