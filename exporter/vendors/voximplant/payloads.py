@@ -1,0 +1,381 @@
+"""What Voximplant documents: the replies of both engines, and the total that each field of a queue's day is.
+
+Lists of the day's statistics come in two orders, by user or by time; the levels then change places. What did not
+occur is absent, and so is what was not asked for.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from exporter.model import Measure
+from exporter.wire.decode import Count, Seconds
+
+STATE = "GetACDState"
+USERS = "GetUsers"
+STATUSES = "GetACDOperatorStatusStatistics"
+OPERATORS = "GetACDOperatorStatistics"
+QUEUE_DAY = "GetACDQueueStatistics"
+QUEUES = "GetQueues"
+SQ_STATE = "GetSQState"
+SQ_AGENTS = "SQ_GetAgents"
+SQ_METRICS = "GetSmartQueueRealtimeMetrics"
+
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[str, Meta(min_length=1, max_length=64)]
+"""Numbers in the samples, texts in the reference."""
+
+T = TypeVar("T", bound=Struct)
+
+
+class Page(Struct, frozen=True):
+    """As much of a page as is needed to find the next one."""
+
+    result: list[object]
+    total_count: Count | None = None
+    """Of all pages together; the lists of the newer engine do not tell it."""
+
+
+# The older engine, now.
+
+
+class Operator(Struct, frozen=True):
+    """An agent in a queue's list."""
+
+    user_id: Id | None = None
+
+
+class Call(Struct, frozen=True):
+    """A call in the queue, or with an agent."""
+
+    user_id: Id | None = None
+    """Of the agent who has it, or is being rung for it."""
+    waiting_time: Seconds | None = None
+
+
+class QueueState(Struct, frozen=True):
+    """One queue at this instant."""
+
+    acd_queue_id: Id
+    ready_operators_count: Count | None = None
+    locked_operators: list[Operator] | None = None
+    """READY, and cannot be called: on a call, being rung, or banned."""
+    after_service_operator_count: Count | None = None
+    """In the singular, unlike the others."""
+    servicing_calls: list[Call] | None = None
+    waiting_calls: list[Call] | None = None
+
+
+class AcdState(Struct, frozen=True):
+    """All queues."""
+
+    acd_queues: list[QueueState]
+
+
+class AcdStateReply(Struct, frozen=True):
+    """The queues in their envelope."""
+
+    result: AcdState
+
+
+class User(Struct, frozen=True, gc=False):
+    """One user of the application."""
+
+    user_id: Id
+    user_name: str | None = None
+    user_display_name: str | None = None
+    acd_status: str | UnsetType | None = UNSET
+    """Absent for users who serve no queue."""
+    acd_status_change_time: str | None = None
+
+
+class UsersReply(Struct, frozen=True):
+    """One page of users."""
+
+    result: list[User]
+    total_count: Count | None = None
+
+
+class QueueInfo(Struct, frozen=True):
+    """One queue as it was set up."""
+
+    acd_queue_id: Id
+    acd_queue_name: str | None = None
+    deleted: object = None
+    """When it was; null or absent where it is in use."""
+
+
+class QueuesReply(Struct, frozen=True):
+    """One page of queues."""
+
+    result: list[QueueInfo]
+    total_count: Count | None = None
+
+
+# The older engine, the day so far.
+
+
+class Item(Struct, frozen=True, gc=False):
+    """Samples of one kind. The page's `avg` is cut and `min` tells nothing of a day: neither is read."""
+
+    max: Seconds | None = None
+    count: Count | None = None
+    sum: Seconds | None = None
+
+
+class Record(Struct, frozen=True):
+    """Where and when a record belongs; what is not on the record itself is on its group."""
+
+    user_id: Id | None = None
+    date: str | None = None
+    hour: int | None = None
+
+
+class StatusRecord(Record, frozen=True):
+    """How long one agent was in each status."""
+
+    acd_status: dict[str, Item] | list[dict[str, Item]] | None = None
+    """An object in the samples, a list in the reference."""
+
+    @property
+    def items(self) -> Iterable[tuple[str, Item]]:
+        """The statuses that occurred, in either form."""
+        parts = self.acd_status if isinstance(self.acd_status, list) else [self.acd_status or {}]
+        return [pair for part in parts for pair in part.items()]
+
+
+class CallRecord(Record, frozen=True):
+    """What one agent, or one queue, has done with calls."""
+
+    SA: Item | None = None
+    """From the first ring to the answer."""
+    TT: Item | None = None
+    """From the answer to the end of the call."""
+    ACW: Item | None = None
+    """Wrap-up."""
+    HT: Item | None = None
+    """Both of them."""
+    TTT: Seconds | None = None
+    TACW: Seconds | None = None
+    THT: Seconds | None = None
+
+
+class OperatorRecord(CallRecord, frozen=True):
+    """What one agent has done with calls."""
+
+    AC: Count | None = None
+    UAC: Count | None = None
+    TDT: Seconds | None = None
+
+
+class StatusGroup(Record, frozen=True, kw_only=True):
+    """The records of one agent, or of one time."""
+
+    statistics: list[StatusRecord]
+
+
+class OperatorGroup(Record, frozen=True, kw_only=True):
+    """The records of one agent, or of one time."""
+
+    statistics: list[OperatorRecord]
+
+
+class StatusReply(Struct, frozen=True):
+    """All groups."""
+
+    result: list[StatusGroup]
+
+
+class OperatorReply(Struct, frozen=True):
+    """All groups."""
+
+    result: list[OperatorGroup]
+
+
+class Calls(Struct, frozen=True):
+    """A number of calls; its percentage follows from it."""
+
+    count: Count
+
+
+class ServiceLevel(Struct, frozen=True):
+    """The calls that were answered in time, for one meaning of it."""
+
+    acceptable_waiting_time: Seconds
+    call_count: Count
+
+
+class QueueRecord(CallRecord, frozen=True):
+    """The day of the queue that was asked for, which the record does not name."""
+
+    WT: Item | None = None
+    AT: Item | None = None
+    QL: Item | None = None
+    """Calls, though the page's text says seconds."""
+    TC: Count | None = None
+    AC: Calls | list[Calls] | Count | None = None
+    UAC: Calls | list[Calls] | Count | None = None
+    RC: Calls | list[Calls] | Count | None = None
+    SL: list[ServiceLevel] | None = None
+    TWT: Seconds | None = None
+    TST: Seconds | None = None
+    TAT: Seconds | None = None
+
+
+class QueueDayReply(Struct, frozen=True):
+    """One record, or one for each time."""
+
+    result: list[QueueRecord]
+
+
+Told = float | None
+
+
+def seconds(total: str, item: str) -> Callable[[Struct], Told]:
+    """Return what reads a total, or else the sum of the samples, which is the same."""
+
+    def read(record: Struct) -> Told:
+        told: Told = getattr(record, total)
+        return told if told is not None else _of(record, item, "sum")
+
+    return read
+
+
+def _of(record: Struct, item: str, part: str) -> Told:
+    return getattr(getattr(record, item), part, None)
+
+
+def _calls(name: str) -> Callable[[Struct], Told]:
+    def read(record: Struct) -> Told:
+        match getattr(record, name):
+            case Calls(count) | [Calls(count)] | int(count):
+                return count
+        return None
+
+    return read
+
+
+class Field(Struct, frozen=True):
+    """A total of a queue's day: how a record tells it, and how those of several records go together."""
+
+    measure: Measure
+    read: Callable[[Struct], Told]
+    kind: str = ""
+    together: Callable[[Iterable[float]], float] = sum
+
+
+QUEUE_FIELDS: tuple[Field, ...] = (
+    Field(Measure.OFFERED, lambda record: getattr(record, "TC", None)),
+    Field(Measure.ANSWERED, _calls("AC")),
+    Field(Measure.OUTCOMES, _calls("UAC"), "unanswered"),
+    Field(Measure.OUTCOMES, lambda record: _of(record, "AT", "count"), "abandoned"),
+    Field(Measure.OUTCOMES, _calls("RC"), "rejected"),
+    Field(Measure.WAIT_SECONDS, seconds("TWT", "WT")),
+    Field(Measure.RING_SECONDS, seconds("TST", "SA")),
+    Field(Measure.ABANDON_SECONDS, seconds("TAT", "AT")),
+    Field(Measure.TALK_SECONDS, seconds("TTT", "TT")),
+    Field(Measure.HANDLING_SECONDS, seconds("THT", "HT")),
+    Field(Measure.WRAP_UP_SECONDS, seconds("TACW", "ACW")),
+    Field(Measure.LONGEST_WAIT_SECONDS, lambda record: _of(record, "WT", "max"), together=max),
+    Field(Measure.MOST_WAITING, lambda record: _of(record, "QL", "max"), together=max),
+)
+
+
+# The newer engine.
+
+
+class ChannelStatus(Struct, frozen=True):
+    """What an agent does in one channel."""
+
+    sq_status_name: str
+
+
+class Channels(Struct, frozen=True):
+    """What an agent does in each channel."""
+
+    CALL: ChannelStatus | None = None
+    IM: ChannelStatus | None = None
+
+
+class SqAgent(Struct, frozen=True):
+    """One agent."""
+
+    user_id: Id
+    user_name: str | None = None
+    user_display_name: str | None = None
+    sq_statuses: list[Channels] | Channels | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The statuses in both channels; none where one of them is not told: it might be the one that counts."""
+        parts = self.sq_statuses if isinstance(self.sq_statuses, list) else [self.sq_statuses]
+        call = next((part.CALL for part in parts if part and part.CALL), None)
+        chat = next((part.IM for part in parts if part and part.IM), None)
+        return (call.sq_status_name, chat.sq_status_name) if call and chat else ()
+
+
+class Task(Struct, frozen=True):
+    """A call or a chat that the queue has."""
+
+    task_type: str
+    status: str
+    waiting_time: Seconds | None = None
+    """Milliseconds, unlike everything else."""
+
+
+class SqQueue(Struct, frozen=True):
+    """One queue at this instant."""
+
+    sq_queue_id: Id
+    sq_queue_name: str | None = None
+    sq_agents: list[SqAgent] | None = None
+    """Those logged in."""
+    tasks: list[Task] | None = None
+
+
+class SqStateReply(Struct, frozen=True):
+    """All queues."""
+
+    result: list[SqQueue]
+
+
+class SqAgentsReply(Struct, frozen=True):
+    """One page of agents."""
+
+    result: list[SqAgent]
+
+
+class Period(Struct, frozen=True):
+    """What was counted from one time to another."""
+
+    value: Count
+
+
+class MetricGroup(Struct, frozen=True):
+    """One queue's counts."""
+
+    values: list[Period]
+    sq_queue_id: Id
+
+
+class Report(Struct, frozen=True):
+    """One kind of count, of all queues."""
+
+    report_type: str
+    groups: list[MetricGroup]
+
+
+class SqMetricsReply(Struct, frozen=True):
+    """All reports."""
+
+    result: list[Report]
+
+
+# Counts only: of the times and shares that the vendor offers beside them, it does not say the unit.
+REPORTS = {
+    "call_count_assigned_to_queue": "assigned",
+    "im_count_assigned_to_queue": "assigned_chats",
+    "count_handled_calls": "handled",
+    "count_abandonment_calls": "abandoned",
+    "count_blocked_calls": "blocked",
+}

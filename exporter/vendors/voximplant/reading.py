@@ -1,0 +1,329 @@
+"""The older engine's payloads, turned into the model."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from msgspec import UNSET, Struct
+
+from exporter.errors import Reason, Unreadable
+from exporter.model import (
+    Agent,
+    Dropped,
+    Measure,
+    Queue,
+    Snapshot,
+    State,
+    Status,
+    Total,
+    count_by_status,
+    count_online,
+)
+from exporter.vendors.voximplant.payloads import (
+    QUEUE_DAY,
+    QUEUE_FIELDS,
+    QUEUES,
+    USERS,
+    AcdStateReply,
+    Call,
+    Item,
+    OperatorRecord,
+    OperatorReply,
+    QueueDayReply,
+    QueueInfo,
+    QueueRecord,
+    QueuesReply,
+    QueueState,
+    StatusRecord,
+    StatusReply,
+    User,
+    UsersReply,
+    seconds,
+)
+from exporter.vendors.voximplant.words import Words
+from exporter.wire.decode import Decoded, decode
+from exporter.wire.http import Reply
+
+_QUEUES = "result.acd_queues[]"
+_ENGAGED = frozenset(
+    {_QUEUES}
+    | {
+        f"{_QUEUES}.{name}{part}"
+        for name in ("locked_operators", "servicing_calls", "waiting_calls")
+        for part in ("", "[]", "[].user_id")
+    }
+)
+"""Where something is wrong in one of these, nobody knows who is on a call."""
+
+T = TypeVar("T", bound=Struct)
+
+
+def read_state(reply: Reply) -> Snapshot:
+    """Read who waits and who serves, queue by queue; a list that lost a row is not counted."""
+    answer = decode(reply.body, AcdStateReply)
+    rows = unique(answer.value.result.acd_queues, "acd_queue_id")
+    engaged = _engaged(rows.values()) if _ENGAGED.isdisjoint(answer.drift) else None
+    lost = {name for name in ("servicing_calls", "waiting_calls") if f"{_QUEUES}.{name}[]" in answer.drift}
+    queues = []
+    for key, row in rows.items():
+        agents = _agents(row, engaged)
+        served = None if "servicing_calls" in lost else row.servicing_calls
+        waiting = None if "waiting_calls" in lost else row.waiting_calls
+        queues.append(
+            Queue(
+                key,
+                in_progress=None if served is None else len(served),
+                agents=agents or None,
+                told=tuple(agents),
+                **({} if waiting is None else waits([call.waiting_time for call in waiting])),
+            )
+        )
+    return Snapshot(
+        queues=tuple(queues),
+        dropped=dropped(answer.invalid_rows, len(answer.value.result.acd_queues) - len(rows)),
+        drift=answer.drift,
+    )
+
+
+def waits(told: Sequence[float | None]) -> dict[str, Any]:
+    """Return the fields of a queue that tell of those who wait now, from how long each of them has waited."""
+    known = [one for one in told if one is not None]
+    if len(known) < len(told):
+        return {"waiting": len(told)}
+    longest, average = (max(known), sum(known) / len(known)) if known else (0.0, 0.0)
+    return {"waiting": len(told), "longest_wait_seconds": longest, "average_wait_seconds": average}
+
+
+def _engaged(rows: Iterable[QueueState]) -> Mapping[str, Status] | None:
+    """Return who is on a call or being rung for one, in whatever queue; None where a queue does not tell."""
+    found: dict[str, Status] = {}
+    for row in rows:
+        if row.waiting_calls is None or row.servicing_calls is None:
+            return None
+        found |= dict.fromkeys(_ids(row.waiting_calls), Status.RINGING)
+    for row in rows:
+        found |= dict.fromkeys(_ids(row.servicing_calls or ()), Status.ON_CONTACT)
+    return found
+
+
+def _ids(calls: Iterable[Call]) -> Iterable[str]:
+    return (str(call.user_id) for call in calls if call.user_id is not None)
+
+
+def _agents(row: QueueState, engaged: Mapping[str, Status] | None) -> dict[Status, int]:
+    """Count the agents of a queue, by the statuses that it tells: those who are away or offline are not listed.
+
+    Who is locked without a call is banned, which only the list of users tells in so many words.
+    """
+    counts = {Status.AVAILABLE: row.ready_operators_count, Status.WRAP_UP: row.after_service_operator_count}
+    if engaged is not None and row.locked_operators is not None:
+        locked = [engaged.get(str(agent.user_id)) for agent in row.locked_operators]
+        counts |= {status: locked.count(status) for status in (Status.RINGING, Status.ON_CONTACT)}
+    return {status: count for status, count in counts.items() if count is not None}
+
+
+def read_users(replies: Sequence[Reply], words: Words) -> Snapshot:
+    """Read the users of the application: those with a status are its agents."""
+    answers = [decode(reply.body, UsersReply) for reply in replies]
+    rows = listed(answers, USERS, "user_id")
+    agents = tuple(_user(key, row, words) for key, row in rows.items())
+    told = "result[].acd_status" not in drift(answers)
+    by_status = count_by_status([one for one in agents if one.status]) if told else None
+    return Snapshot(
+        agents=agents,
+        agents_online=count_online(by_status),
+        agents_by_status=by_status,
+        dropped=lost_rows(answers, rows),
+        drift=drift(answers),
+        unknown_statuses=words.unknown(row.acd_status for row in rows.values() if row.acd_status),
+    )
+
+
+def _user(key: str, row: User, words: Words) -> Agent:
+    word = None if row.acd_status is UNSET else row.acd_status
+    return Agent(
+        key,
+        name=row.user_display_name or row.user_name,
+        status=words.status(word) if word else None,
+        vendor_status=word or "",
+        since=instant(row.acd_status_change_time) if word else None,
+    )
+
+
+def instant(text: str | None) -> float | None:
+    """Return the instant of a date in UTC, in seconds since the Unix epoch; None where it is empty or no date."""
+    try:
+        return datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def read_queues(replies: Sequence[Reply]) -> Snapshot:
+    """Read the names of the queues."""
+    answers = [decode(reply.body, QueuesReply) for reply in replies]
+    rows = listed(answers, QUEUES, "acd_queue_id")
+    return Snapshot(
+        queues=tuple(Queue(key, name=row.acd_queue_name) for key, row in live_queues(rows).items()),
+        dropped=lost_rows(answers, rows),
+        drift=drift(answers),
+    )
+
+
+def live_queues(rows: Mapping[str, QueueInfo]) -> dict[str, QueueInfo]:
+    """Return the queues that are not deleted."""
+    return {key: row for key, row in rows.items() if row.deleted in (None, "")}
+
+
+def read_statuses(reply: Reply, words: Words) -> Snapshot:
+    """Read how long each agent was in each status today; what lasts may be missing in it until it ends."""
+    answer = decode(reply.body, StatusReply)
+    people, twice = _by_agent(answer)
+    return Snapshot(
+        agents=tuple(_status_day(key, records, words) for key, records in people.items()),
+        dropped=dropped(answer.invalid_rows, twice),
+        drift=answer.drift,
+        unknown_statuses=words.unknown(
+            word for records in people.values() for one in records for word, _ in one.items
+        ),
+    )
+
+
+def _status_day(key: str, records: Iterable[StatusRecord], words: Words) -> Agent:
+    items: dict[State, list[Item]] = {}
+    for record in records:
+        for word, item in record.items:
+            items.setdefault((words.status(word), word), []).append(item)
+
+    def each(together: Callable[[Iterable[float]], float], part: str) -> Mapping[State, Any]:
+        told = {state: joined(together, (getattr(one, part) for one in some)) for state, some in items.items()}
+        return {state: value for state, value in told.items() if value is not None}
+
+    return Agent(
+        key, seconds_in_state=each(sum, "sum"), longest_stays=each(max, "max"), entries=each(sum, "count")
+    )
+
+
+def read_operators(reply: Reply) -> Snapshot:
+    """Read what each agent has done with calls today."""
+    answer = decode(reply.body, OperatorReply)
+    people, twice = _by_agent(answer)
+    return Snapshot(
+        agents=tuple(_call_day(key, records) for key, records in people.items()),
+        dropped=dropped(answer.invalid_rows, twice),
+        drift=answer.drift,
+    )
+
+
+def _call_day(key: str, records: Sequence[OperatorRecord]) -> Agent:
+    def together(read: Callable[[Struct], float | None]) -> Any:
+        return joined(sum, map(read, records))
+
+    return Agent(
+        key,
+        accepted=together(lambda record: getattr(record, "AC", None)),
+        missed=together(lambda record: getattr(record, "UAC", None)),
+        answer_seconds=together(seconds("TDT", "SA")),
+        contact_seconds=together(seconds("TTT", "TT")),
+        wrap_up_seconds=together(seconds("TACW", "ACW")),
+        handling_seconds=together(seconds("THT", "HT")),
+    )
+
+
+def _by_agent(answer: Decoded[Any]) -> tuple[dict[str, list[Any]], int]:
+    """Return each agent's records, whichever level tells the agent and which the time, and how many came twice.
+
+    Raises:
+        Unreadable: of several records that are one agent's day, some are lost.
+    """
+    found: dict[str, dict[tuple[str | None, int | None], Any]] = {}
+    came = 0
+    for group in answer.value.result:
+        for record in group.statistics:
+            agent = group.user_id if record.user_id is None else record.user_id
+            if agent is None:
+                raise Unreadable(Reason.SCHEMA, "a record tells neither by itself nor by its group whose it is")
+            came += 1
+            time = (record.date or group.date, group.hour if record.hour is None else record.hour)
+            found.setdefault(str(agent), {}).setdefault(time, record)
+    parted = any(time != (None, None) for records in found.values() for time in records)
+    if parted and answer.invalid_rows:
+        raise Unreadable(Reason.SCHEMA, "a part of the day is not as documented, so nobody's day is whole")
+    people = {agent: list(records.values()) for agent, records in found.items()}
+    return people, came - sum(map(len, people.values()))
+
+
+def read_queue_day(replies: Sequence[Reply]) -> Snapshot:
+    """Read the day of each queue; the pages of the list that they were asked for by come first."""
+    pages = [decode(reply.body, QueuesReply) for reply in replies if reply.request.endpoint == QUEUES]
+    days = [reply for reply in replies if reply.request.endpoint == QUEUE_DAY]
+    answers = [(reply.request.about, decode(reply.body, QueueDayReply)) for reply in days]
+    refused = len(live_queues(listed(pages, QUEUES, "acd_queue_id"))) - len(days)
+    whole = [(queue, answer.value.result) for queue, answer in answers if not answer.invalid_rows]
+    lost = dropped(sum(answer.invalid_rows for _, answer in answers), 0)
+    return Snapshot(
+        totals=tuple(total for queue, records in whole for total in _queue_totals(queue, records)),
+        dropped={**lost, Dropped.REFUSED: refused},
+        drift=drift(answer for _, answer in answers),
+    )
+
+
+def _queue_totals(queue: str, records: Sequence[QueueRecord]) -> Iterable[Total]:
+    for field in QUEUE_FIELDS:
+        value = joined(field.together, map(field.read, records))
+        if value is not None:
+            yield Total(field.measure, value, field.kind, queue)
+    levels = [{one.acceptable_waiting_time: one.call_count for one in record.SL or ()} for record in records]
+    for bound in sorted({bound for level in levels for bound in level}):
+        value = joined(sum, (level.get(bound) for level in levels))
+        if value is not None:
+            yield Total(Measure.ANSWERED_WITHIN, value, f"{bound:g}", queue)
+
+
+def joined(together: Callable[[Iterable[float]], float], values: Iterable[float | None]) -> float | None:
+    """Return the values as one; None where there is none, or any is not told."""
+    several = list(values)
+    known = [value for value in several if value is not None]
+    return together(known) if known and len(known) == len(several) else None
+
+
+def listed(answers: Sequence[Decoded[Any]], endpoint: str, key: str) -> dict[str, Any]:
+    """Return the rows of all pages, by their key.
+
+    Raises:
+        Unreadable: a page repeats others, or all together are fewer than the list tells.
+    """
+    rows: dict[str, Any] = {}
+    for answer in answers:
+        before = len(rows)
+        rows |= {id_: row for id_, row in unique(answer.value.result, key).items() if id_ not in rows}
+        if answer.value.result and len(rows) == before:
+            raise Unreadable(Reason.PAGING, f"a page of {endpoint} brings nobody who was not on the pages before")
+    told = [total for answer in answers if (total := getattr(answer.value, "total_count", None)) is not None]
+    came = sum(len(answer.value.result) + answer.invalid_rows for answer in answers)
+    if told and came < min(told):
+        raise Unreadable(Reason.TRUNCATED, f"{endpoint} tells of {min(told)} rows and lists {came}")
+    return rows
+
+
+def unique(rows: Iterable[T], key: str) -> dict[str, T]:
+    """Return the rows by their key, the first where there are two."""
+    found: dict[str, T] = {}
+    for row in rows:
+        found.setdefault(str(getattr(row, key)), row)
+    return found
+
+
+def lost_rows(answers: Sequence[Decoded[Any]], kept: Mapping[str, Any]) -> Mapping[Dropped, int]:
+    """Return how many rows of a list are not shown."""
+    came = sum(len(answer.value.result) for answer in answers)
+    return dropped(sum(answer.invalid_rows for answer in answers), came - len(kept))
+
+
+def dropped(invalid: int, twice: int) -> Mapping[Dropped, int]:
+    """Return the rows that came and are not shown, by why."""
+    return {Dropped.INVALID: invalid, Dropped.DUPLICATE: twice}
+
+
+def drift(answers: Iterable[Decoded[Any]]) -> tuple[str, ...]:
+    """Return the paths of what was not as documented, in whichever answer."""
+    return tuple(dict.fromkeys(path for answer in answers for path in answer.drift))
