@@ -21,7 +21,7 @@ from exporter.tally import Tally
 from exporter.vendors.contract import Moment
 from exporter.wire.http import Reply
 
-_PERSONAL = re.compile(r"name|mail|phone|number|avatar|photo|address|caller|token|secret|key$", re.IGNORECASE)
+_PERSONAL = re.compile(r"name|mail|phone|number|avatar|photo|pict|address|caller|token|secret|key$", re.IGNORECASE)
 _REVEALING = re.compile(r"[^\s@]@[^\s@]+\.|^\+[0-9 ]{6,}$")  # an e-mail address, a phone number
 _STRUCTURAL = re.compile(r"phone_number_ids?$|agent_number$", re.IGNORECASE)  # ids, by which rows are joined
 
@@ -63,7 +63,8 @@ def _write(reply: Reply, folder: Path, veil: "Veil") -> Path:
     file = place(folder, address.path, reply.request.query)
     file.parent.mkdir(parents=True, exist_ok=True)
     document = veil.over(msgspec.json.decode(reply.body))
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(document)).replace(origin.encode(), ORIGIN.encode()))
+    text = msgspec.json.format(msgspec.json.encode(document))
+    file.write_bytes(text.replace(origin.encode(), ORIGIN.encode()) if address.netloc else text)
     return file
 
 

@@ -112,7 +112,7 @@ class Fixed:
                 text = f"{prefix} {reveal(token)}"
                 return header(text), fingerprint(text)
             case OAuth1(client_key, client_secret, token, token_secret):
-                keys = (client_key, reveal(client_secret), token, reveal(token_secret))
+                keys = (client_key, reveal(client_secret), reveal(token), reveal(token_secret))
                 return signature(*keys), fingerprint(*keys)
             case FormKey(name, key, fields):
                 secret = reveal(key)

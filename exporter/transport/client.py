@@ -276,7 +276,11 @@ class Client:
         located = await self._located(request)
         async with self._sessions() as session:
             asking = exchange(session, located, proof=Proof(body=body), patience=_TOKEN_PATIENCE, cap=ERROR_CAP)
-            return await self._timed(request.endpoint, asking)
+            try:
+                return await self._timed(request.endpoint, asking)
+            except Transient:
+                self._doubt(request)
+                raise
 
     async def _timed(self, endpoint: str, asking: Awaitable[Reply]) -> Reply:
         began, code = _now(), "cancelled"

@@ -5,6 +5,9 @@ import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from exporter.errors import PollFailed, Reason, Unreadable
 from exporter.wire.http import LookUp, Reply, Request
 
@@ -16,12 +19,21 @@ NOT_SOONER = 60.0
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 
 
+class _Entry(Struct, frozen=True):
+    """What is known of one service. Instants are those of the loop's clock."""
+
+    origin: str
+    asked: float
+    """When it was asked last, well or not."""
+    until: float
+
+
 class Directory:
     """The origins of one account's services."""
 
     def __init__(self, ask: Callable[[Request], Awaitable[Reply]]) -> None:
         self._ask = ask
-        self._origins: dict[Request, tuple[str, float]] = {}
+        self._entries: dict[Request, _Entry] = {}
         self._lock = asyncio.Lock()
 
     async def origin(self, service: LookUp) -> str:
@@ -31,24 +43,26 @@ class Directory:
             PollFailed: it was never found.
         """
         async with self._lock:
-            known, until = self._origins.get(service.request, ("", 0.0))
-            if _now() < until:
-                return known
+            known = self._entries.get(service.request)
+            if known and _now() < known.until:
+                return known.origin
+            asked = _now()
             try:
-                known = _trusted(service, service.read(await self._ask(service.request)))
+                origin = _trusted(service, service.read(await self._ask(service.request)))
             except PollFailed:
-                if not known:
+                if known is None:
                     raise
-                self._origins[service.request] = (known, _now() + NOT_SOONER)
+                entry = _Entry(known.origin, asked, asked + NOT_SOONER)
             else:
-                self._origins[service.request] = (known, _now() + KEPT_FOR)
-            return known
+                entry = _Entry(origin, asked, asked + KEPT_FOR)
+            self._entries[service.request] = entry
+            return entry.origin
 
     def doubt(self, service: LookUp) -> None:
         """Look the service up again at the next call, unless that has just been done."""
-        known, until = self._origins.get(service.request, ("", 0.0))
-        if known and until - _now() < KEPT_FOR - NOT_SOONER:
-            self._origins[service.request] = (known, min(until, _now()))
+        known = self._entries.get(service.request)
+        if known and _now() - known.asked >= NOT_SOONER:
+            self._entries[service.request] = replace(known, until=_now())
 
 
 def _trusted(service: LookUp, origin: str) -> str:

@@ -5,6 +5,7 @@ import re
 import ssl
 import time
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -45,9 +46,15 @@ class Proof(Struct, frozen=True):
 NO_PROOF = Proof()
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return the one context that all accounts share: TLS 1.2 or newer, certificates always verified."""
-    context = ssl.create_default_context()
+def tls_context(authority: Path | None = None) -> ssl.SSLContext:
+    """Return the one context that all accounts share: TLS 1.2 or newer, certificates always verified.
+
+    Those of the given authority alone, where its file is named.
+
+    Raises:
+        OSError: the file cannot be read, or holds no certificate.
+    """
+    context = ssl.create_default_context(cafile=authority)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -6,6 +6,8 @@ import math
 from exporter.errors import PollFailed, Reason, Throttled
 
 SHORTEST, LONGEST = 1.0, 900.0  # seconds of silence, whatever a vendor says
+SUSTAINED = 0.75
+"""The part of our share that goes on for ever: the rest of a minute's calls may come at once."""
 FIRST = 10.0  # seconds where it says nothing; doubled each time in a row
 
 
@@ -23,7 +25,7 @@ class Pace:
     def _set(self, calls_per_minute: float) -> None:
         self._limit = calls_per_minute
         ours = calls_per_minute * self._share
-        burst = max(1.0, ours / 4)
+        burst = max(1.0, ours * (1 - SUSTAINED))
         self._gap = 60 / max(ours - burst, ours / 2)  # burst and refill of a minute together are at most `ours`
         self._slack = (burst - 1) * self._gap
 

@@ -79,7 +79,7 @@ class OAuth1(Struct, frozen=True):
 
     client_key: str
     client_secret: Secret
-    token: str
+    token: Secret
     token_secret: Secret
 
 

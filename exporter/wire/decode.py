@@ -96,7 +96,7 @@ class _Walk:
             return self._union(value, get_args(shape), path)
         if origin is dict:
             return self._mapping(value, get_args(shape)[1], path)
-        return _leaf(value, shape)
+        return _raw(value) if shape is msgspec.Raw else _leaf(value, shape)
 
     def note(self, path: str) -> None:
         if len(self.drift) < _FAULTS_NAMED:
@@ -182,6 +182,13 @@ def _leaf(value: object, shape: Any) -> Any:
     try:
         return msgspec.convert(value, shape)
     except (msgspec.MsgspecError, OverflowError):
+        raise _Misfit from None
+
+
+def _raw(value: object) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(json.dumps(value).encode())
+    except RecursionError:
         raise _Misfit from None
 
 

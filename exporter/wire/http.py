@@ -14,7 +14,7 @@ class Request(Struct, frozen=True):
     url: str
     """Absolute, without query; a path where `found_by` tells the rest."""
     query: tuple[tuple[str, str], ...] = ()
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST", "PUT"] = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     content_type: str | None = None

@@ -1,0 +1,149 @@
+"""What LivePerson tells of messaging, turned into the model."""
+
+from collections.abc import Iterator, Mapping
+
+from exporter.errors import Reason, Unreadable
+from exporter.model import ALL_QUEUES, Agent, Channel, Dropped, Queue, Snapshot, Status, count_by_status
+from exporter.vendors.liveperson.payloads import (
+    AGENT_STATUS,
+    MESSAGE_KINDS,
+    MESSAGE_QUEUES,
+    SUMMARY,
+    AgentRecord,
+    AgentStatusReply,
+    MessageQueue,
+    MessageQueuesReply,
+    SummaryReply,
+)
+from exporter.vendors.liveperson.values import drift, known, longest_wait, seconds
+from exporter.wire.decode import Decoded, decode
+from exporter.wire.http import Reply
+
+_AWAY, _NO_REASON = "AWAY", "-1"
+_STATUSES = {
+    "ONLINE": Status.AVAILABLE,
+    "BACK_SOON": Status.BUSY,  # keeps the conversations that are open, and is given no new ones
+    _AWAY: Status.AWAY,
+    "OFFLINE": Status.OFFLINE,
+}
+
+
+def read_message_queues(reply: Reply) -> Snapshot:
+    """Read which conversations have no agent, by skill."""
+    answer = decode(reply.body, MessageQueuesReply)
+    skills = answer.value.skills_metrics
+    return Snapshot(
+        queues=tuple(_message_queue(skill, row) for skill, row in skills.items()),
+        dropped={Dropped.INVALID: answer.invalid_rows},
+        drift=drift(
+            MESSAGE_QUEUES,
+            [answer],
+            skills.values(),
+            ("unassigned_conversations", "max_wait_time_for_agent_assignment"),
+        ),
+    )
+
+
+def _message_queue(skill: str, row: MessageQueue) -> Queue:
+    kinds = {kind: known(getattr(row, name)) for name, kind in MESSAGE_KINDS.items()}
+    return Queue(
+        id=skill,
+        channel=Channel.MESSAGING,
+        waiting=known(row.unassigned_conversations),
+        longest_wait_seconds=longest_wait(row.unassigned_conversations, row.max_wait_time_for_agent_assignment),
+        contacts={kind: count for kind, count in kinds.items() if count is not None},
+    )
+
+
+def read_agent_status(
+    replies: tuple[Reply, ...], taught: Mapping[str, Status], skills: frozenset[str]
+) -> Snapshot:
+    """Read the pages of the agents who are logged in; of their skills, all or the given ones.
+
+    Raises:
+        Unreadable: the list is not whole.
+    """
+    pages = [decode(reply.body, AgentStatusReply) for reply in replies]
+    _check_whole(pages)
+    rows: dict[str, AgentRecord] = {}
+    for page in pages:
+        before = len(rows)
+        for row in page.value.agent_status_records:
+            rows.setdefault(str(row.agent_id), row)
+        if page.value.agent_status_records and len(rows) == before:
+            raise Unreadable(
+                Reason.PAGING, f"a page of {AGENT_STATUS} brings nobody who was not on the pages before"
+            )
+    words = {**_STATUSES, **taught}
+    agents = {key: _agent(key, row, words) for key, row in rows.items()}
+    told = ("current_status", "current_status_start_time_l", "configured_max_slots", "load", "agent_skills")
+    return Snapshot(
+        agents=tuple(agents.values()),
+        agents_by_status=count_by_status(agents.values()),
+        queues=tuple(_members(rows, agents, skills)),
+        dropped={
+            Dropped.INVALID: sum(page.invalid_rows for page in pages),
+            Dropped.DUPLICATE: sum(len(page.value.agent_status_records) for page in pages) - len(rows),
+        },
+        drift=drift(AGENT_STATUS, pages, rows.values(), told),
+        unknown_statuses=frozenset(row.current_status for row in rows.values() if row.current_status is not None)
+        - words.keys(),
+    )
+
+
+def _check_whole(pages: list[Decoded[AgentStatusReply]]) -> None:
+    if any(page.value.metadata.shards_status_result.partial_result for page in pages):
+        raise Unreadable(Reason.TRUNCATED, f"{AGENT_STATUS} says itself that it is not whole; it comes again")
+    counts = [page.value.metadata.count for page in pages]
+    told = min((count for count in counts if count is not None), default=0)
+    came = sum(len(page.value.agent_status_records) + page.invalid_rows for page in pages)
+    if came < told:
+        raise Unreadable(Reason.TRUNCATED, f"{AGENT_STATUS} tells of {told} agents and lists {came}")
+
+
+def _agent(key: str, row: AgentRecord, words: Mapping[str, Status]) -> Agent:
+    """Read one agent; who is away for a reason has been so since the reason was given."""
+    word, since = row.current_status, row.current_status_start_time_l
+    status = None if word is None else words.get(word, Status.OTHER)
+    reason, given = str(row.current_status_reason or _NO_REASON), row.current_status_reason_start_time_l
+    if word == _AWAY and (reason != _NO_REASON or given is not None):
+        since = given
+    if word == _AWAY and reason != _NO_REASON:
+        word, status = reason, words.get(reason, status)
+    return Agent(
+        id=key,
+        name=row.agent_name,
+        status=status,
+        vendor_status=word or "",
+        since=None if status is None else seconds(since),
+        contacts=row.open_assigned_conversations,
+        slots=row.configured_max_slots,
+        load=None if row.load is None else row.load / 100,
+    )
+
+
+def _members(
+    rows: Mapping[str, AgentRecord], agents: Mapping[str, Agent], wanted: frozenset[str]
+) -> Iterator[Queue]:
+    """Yield the skills that agents have, each with those agents."""
+    names: dict[str, str | None] = {}
+    members: dict[str, list[Agent]] = {}
+    for key, row in rows.items():
+        for skill, name in {str(one.skill_id): one.skill_name for one in row.agent_skills}.items():
+            if not wanted or skill in wanted:
+                names.setdefault(skill, name)
+                members.setdefault(skill, []).append(agents[key])
+    for skill, name in names.items():
+        yield Queue(skill, name, Channel.MESSAGING, agents=count_by_status(members[skill]))
+
+
+def read_summary(reply: Reply) -> Snapshot:
+    """Read all agents together."""
+    answer = decode(reply.body, SummaryReply)
+    told = answer.value.summary_results
+    counts = (told.num_online_agents, told.num_away_agents, told.num_back_soon_agents)
+    return Snapshot(
+        agents_online=None if None in counts else sum(filter(None, counts)),
+        queues=(Queue(ALL_QUEUES, channel=Channel.MESSAGING, in_progress=told.open_assigned_conversations),),
+        drift=drift(SUMMARY, [answer], [told], told.__struct_fields__),
+    )
