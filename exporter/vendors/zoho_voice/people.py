@@ -1,0 +1,76 @@
+"""Who there is, and what they do now: the users, and the names of the queues."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from exporter.errors import Reason, Unreadable
+from exporter.model import Agent, Dropped, Queue, Snapshot, count_by_status
+from exporter.vendors.zoho_voice.audit import Since
+from exporter.vendors.zoho_voice.payloads import QueuesReply, User, UsersReply
+from exporter.vendors.zoho_voice.words import OFFLINE, Words
+from exporter.wire.decode import decode
+from exporter.wire.http import Reply
+
+_ACTIVE = 1
+
+Seen = Mapping[tuple[str, str], float]
+"""Since when somebody is in a status, by agent and word."""
+
+
+def read_users(replies: Iterable[Reply], words: Words, seen: Seen) -> Snapshot:
+    """Read who is in which status now."""
+    answers = [decode(reply.body, UsersReply) for reply in replies]
+    rows = [row for answer in answers for row in answer.value.users]
+    invalid = sum(answer.invalid_rows for answer in answers)
+    total = max((answer.value.meta.total or 0 for answer in answers), default=0)
+    if len(rows) + invalid < total:
+        raise Unreadable(Reason.TRUNCATED, f"users tells of {total} and lists {len(rows) + invalid}")
+    listed = active(rows)
+    users: dict[str, User] = {}
+    for row in listed:
+        users.setdefault(str(row.agent_id), row)
+    agents = tuple(_agent(key, row, words, seen) for key, row in users.items())
+    by_status = count_by_status(agents)
+    return Snapshot(
+        agents=agents,
+        agents_online=None if by_status is None else sum(one.vendor_status != OFFLINE for one in agents),
+        agents_by_status=by_status,
+        dropped={Dropped.INVALID: invalid, Dropped.DUPLICATE: len(listed) - len(users)},
+        drift=tuple(dict.fromkeys(path for answer in answers for path in answer.drift)),
+        unknown_statuses=words.unknown(one.vendor_status for one in agents if one.status is not None),
+    )
+
+
+def active(users: Iterable[User]) -> Sequence[User]:
+    """Return the users whose accounts are open; where that is told of none, all are."""
+    users = list(users)
+    told = any(user.status is not None for user in users)
+    return [user for user in users if user.status == _ACTIVE or not told]
+
+
+def _agent(key: str, row: User, words: Words, seen: Seen) -> Agent:
+    status, word = words.state(row.online_status) if row.online_status else (None, "")
+    last = None if row.last_active_time is None else row.last_active_time / 1000
+    return Agent(key, row.name, status=status, vendor_status=word, since=seen.get((key, word)), last_active=last)
+
+
+def since(users: Snapshot | None, audit: Snapshot | None) -> Seen:
+    """Return since when agents have been in a status, from the latest audit.
+
+    Not where a later change was seen among the users: they may have left that status and come back.
+    """
+    if audit is None or not isinstance(audit.memory, Since):
+        return {}
+    told = audit.memory
+    changed = {agent.id: agent.since or 0.0 for agent in (users.agents if users else None) or ()}
+    return {(key, stay.word): stay.start for key, stay in told.stays.items() if changed.get(key, 0.0) <= told.at}
+
+
+def read_queues(replies: Iterable[Reply], only: Collection[str]) -> Snapshot:
+    """Read the names of the queues, or of those in `only` where it names any."""
+    answers = [decode(reply.body, QueuesReply) for reply in replies]
+    names = {str(row.id): row.name for answer in answers for row in answer.value.queues}
+    return Snapshot(
+        queues=tuple(Queue(key, name=name) for key, name in names.items() if not only or key in only),
+        dropped={Dropped.INVALID: sum(answer.invalid_rows for answer in answers)},
+        drift=tuple(dict.fromkeys(path for answer in answers for path in answer.drift)),
+    )

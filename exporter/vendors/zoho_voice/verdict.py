@@ -1,0 +1,92 @@
+"""Why an answer is none: Zoho tells most errors with HTTP 200, and a missing scope or too many calls with 400."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Unreadable
+from exporter.wire.http import Reply
+from exporter.wire.verdict import by_status, retry_after
+
+LOCK_SECONDS = 600.0
+"""How long Zoho locks a call out after too many of them, where the answer does not say."""
+
+_TOKEN = re.compile(rb"INVALID_(OAUTH)?TOKEN")
+_SCOPE = re.compile(rb"INVALID_OAUTHSCOPE|OAUTH_SCOPE_MISMATCH")
+_THROTTLE = re.compile(rb"ROLLING_THROTTLES_LIMIT|THRESHOLD_EXCEEDED|try again after [0-9]", re.IGNORECASE)
+_AGAIN = re.compile(rb"try again after ([0-9]{1,4}) *(second|minute|hour)", re.IGNORECASE)
+_SECONDS = {b"second": 1.0, b"minute": 60.0, b"hour": 3600.0}
+_CODE = re.compile(r"[A-Z]{0,6}[0-9]{1,6}")
+
+_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def judged(reply: Reply, payload: str) -> PollFailed | None:
+    """Return why this reply is no answer, or None where it is one; 204 is the answer that there is nothing.
+
+    `payload` is the key that a good answer has.
+    """
+    if reply.status == 204:
+        return None
+    document = _document(reply.body)
+    if reply.status == 200 and (document is None or _succeeded(document, payload)):
+        return None  # what is no JSON is found out when it is read
+    return _named(reply, _code(document or {}))
+
+
+def _document(body: bytes) -> Mapping[str, Any] | None:
+    """Return the envelope, its small values decoded; None where there is none."""
+    try:
+        return {key: _value(raw) for key, raw in _ENVELOPE.decode(body).items()}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _value(raw: msgspec.Raw) -> object:
+    text = bytes(raw)
+    return msgspec.json.decode(text) if len(text) <= 64 and text[:1] not in b"{[" else raw
+
+
+def _succeeded(document: Mapping[str, Any], payload: str) -> bool:
+    """Whether code and status, where there are any, say so; without them the payload itself does."""
+    code, status = document.get("code"), document.get("status")
+    if code is not None and str(code) != "200":
+        return False
+    if status is not None and str(status) not in ("SUCCESS", "200"):
+        return False
+    return payload in document or not ({"error", "response", "data"} & document.keys())
+
+
+def _code(document: Mapping[str, Any]) -> str:
+    code = str(document.get("code", ""))
+    return code if _CODE.fullmatch(code) and code != "200" else ""
+
+
+def _named(reply: Reply, code: str) -> PollFailed:
+    told = f"HTTP {reply.status}{f' ({code})' if code else ''}"
+    if _TOKEN.search(reply.body):
+        return Refused(f"{told}: the vendor does not accept the access token")
+    if code == "ZVT022" or _SCOPE.search(reply.body):
+        return NotAllowed(
+            Reason.FORBIDDEN,
+            f"{told}: the grant lacks a scope; make a new one with ZohoVoice.agents.READ, zohovoice.queues.READ"
+            " and ZohoVoice.call.READ",
+        )
+    if code == "ZVTL001":
+        return NotAllowed(Reason.FORBIDDEN, f"{told}: the licence does not include this")
+    if reply.status == 429 or _THROTTLE.search(reply.body):
+        return Throttled(f"{told}: too many calls; the vendor locks them out for a while", _lock(reply))
+    told_by_status = by_status(reply, code)
+    if told_by_status is not None:
+        return told_by_status
+    # Where a single call is not what we took it for, the poll goes on without it.
+    reason = Reason.HTTP_4XX if reply.request.optional else Reason.VENDOR
+    return Unreadable(reason, f"{told}: the vendor refuses the request")
+
+
+def _lock(reply: Reply) -> float:
+    again = _AGAIN.search(reply.body)
+    asked = float(again[1]) * _SECONDS[again[2].lower()] if again else None
+    return retry_after(reply.headers, reply.at) or asked or LOCK_SECONDS
