@@ -110,6 +110,8 @@ class Queue(Struct, frozen=True):
     ai_agent_calls: int | None = None
     agents: Mapping[Status, int] | None = None
     """Agents that serve this queue, by status; a status that is absent has none."""
+    told: tuple[Status, ...] = tuple(Status)
+    """The statuses that `agents` tells of, where the vendor does not tell all of them."""
     contacts: Mapping[str, int] = NOTHING
     """Contacts of a further kind now, such as overdue or idle, by kind; kinds may overlap."""
     free_slots: int | None = None
@@ -132,24 +134,33 @@ class Measure(StrEnum):
     AVERAGE_WAIT_SECONDS = "average_wait_seconds"
     AVERAGE_CALLBACK_WAIT_SECONDS = "average_callback_wait_seconds"
     AVERAGE_ANSWER_SECONDS = "average_answer_seconds"
+    AVERAGE_HANDLING_SECONDS = "average_handling_seconds"
     LONGEST_WAIT_SECONDS = "longest_wait_seconds"
     MOST_WAITING = "most_waiting"
     OFFERED = "offered"
     ANSWERED = "answered"
     ANSWERED_WITHIN = "answered_within"
+    CLOSED = "closed"
     WAIT_SECONDS = "wait_seconds"
     ANSWER_SECONDS = "answer_seconds"
     ABANDON_SECONDS = "abandon_seconds"
     TALK_SECONDS = "talk_seconds"
     HANDLING_SECONDS = "handling_seconds"
     FINISHED_WAITS = "finished_waits"
+    RING_SECONDS = "ring_seconds"
     MISSED_WHILE_AVAILABLE = "missed_while_available"
+    RINGS = "rings"
+    SERVICE_LEVEL = "service_level"
+    TRANSFERS = "transfers"
+    RECENT = "recent"
     TEAM_CALLS = "team_calls"
     TEAM_HOLDS = "team_holds"
     TEAM_TRANSFERS = "team_transfers"
     TEAM_TALK_SECONDS = "team_talk_seconds"
     TEAM_HOLD_SECONDS = "team_hold_seconds"
     TEAM_WRAP_UP_SECONDS = "team_wrap_up_seconds"
+    TEAM_STATE_SECONDS = "team_state_seconds"
+    TEAM_STATE_SECONDS_YESTERDAY = "team_state_seconds_yesterday"
     MEAN_AGENT_CALLS = "mean_agent_calls"
     MEAN_AGENT_HOLDS = "mean_agent_holds"
     MEAN_AGENT_TRANSFERS = "mean_agent_transfers"
@@ -231,6 +242,11 @@ def count_by_status(agents: Collection[Agent]) -> Mapping[Status, int] | None:
     """Count agents by status, zeros included; None where any status was not told: a zero would be a guess."""
     statuses = [agent.status for agent in agents]
     return None if None in statuses else {status: statuses.count(status) for status in Status}
+
+
+def count_online(by_status: Mapping[Status, int] | None) -> int | None:
+    """Count the agents who are logged in, for a vendor without a count of its own; None where nobody can tell."""
+    return None if by_status is None else sum(by_status.values()) - by_status.get(Status.OFFLINE, 0)
 
 
 def with_transitions(new: Snapshot, old: Snapshot | None, at: float) -> Snapshot:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from exporter.config import Account, Config, ConfigError, Problem, load
 from exporter.poll import Pace
+from exporter.transport.limit import SUSTAINED
 from exporter.vendors import VENDORS
 from exporter.vendors.contract import Site, Vendor
 from exporter.web import read_terms
@@ -90,8 +91,16 @@ class EndpointPlan(Struct, frozen=True):
 
     name: str
     interval: float
-    calls_per_minute: float
+    deadline: float
+    """Seconds that one poll may take."""
+    calls: int
+    """Of one poll."""
     series: int
+
+    @property
+    def calls_per_minute(self) -> float:
+        """All polls of a minute."""
+        return 60 * self.calls / self.interval
 
 
 class AccountPlan(Struct, frozen=True):
@@ -125,9 +134,16 @@ class AccountPlan(Struct, frozen=True):
         return own + sum(one.series for one in self.endpoints)
 
     @property
+    def excess(self) -> float:
+        """How many times as many calls there are as the budget bears: in the long run, or in the longest poll."""
+        steady = SUSTAINED * self.budget
+        polls = (one.calls / (self.budget - steady + steady * one.deadline / 60) for one in self.endpoints)
+        return max(self.calls_per_minute / steady, *polls)
+
+    @property
     def fits(self) -> bool:
         """Whether the calls stay inside the budget."""
-        return self.calls_per_minute <= self.budget
+        return self.excess <= 1
 
 
 def plan(account: Account, agents: int) -> AccountPlan:
@@ -135,9 +151,8 @@ def plan(account: Account, agents: int) -> AccountPlan:
     vendor = vendor_of(account)
     endpoints = []
     for name, pace in paces(account, vendor).items():
-        load_ = vendor.load(name, agents)
-        series = load_.series
-        endpoints.append(EndpointPlan(name, pace.interval, 60 * load_.calls / pace.interval, series))
+        one = vendor.load(name, agents)
+        endpoints.append(EndpointPlan(name, pace.interval, pace.deadline, one.calls, one.series))
     share = account.polling.budget_share
     return AccountPlan(
         account.name,
@@ -173,9 +188,8 @@ def _told(one: AccountPlan, *, keeps_tokens: bool) -> str:
         f"({one.share:.0%} of the vendor's {one.limit:g}), about {one.series:,} series"
     )
     if not one.fits:
-        factor = one.calls_per_minute / one.budget
         lines.append(
-            f"  too many calls: polls will be cut short. Make the interval {factor:.1f} times as long, "
+            f"  too many calls: polls will be cut short. Make the interval {one.excess:.1f} times as long, "
             "raise budget_share, or ask for fewer queues and groups"
         )
     if one.rationed and not keeps_tokens:

@@ -28,6 +28,7 @@ _MINUTE = 60.0
 _LONGEST_PAUSE = 900.0
 _PATIENCE = 5  # failures in a row before an endpoint is asked less often
 _MOST_DOUBLINGS = 16  # of the interval: more than lead to the longest pause, and no more than a float bears
+_LIVE = 2  # intervals between two polls of an endpoint whose latest success still says that the vendor answers
 _STANDING = (Throttled, Refused, GrantLost)  # the client holds them for the account, and lets no call through
 _MOST_WORDS = 20  # unknown status words that are logged, each once
 
@@ -161,7 +162,7 @@ class AccountPoll:
         self._told: set[tuple[str, Reason]] = set()
         self._words: set[str] = set()
         self._vocabulary = Vocabulary()
-        endpoints = {one.name: EndpointState(live=one.every == 1) for one in vendor.endpoints}
+        endpoints = {one.name: EndpointState(live=one.every <= _LIVE) for one in vendor.endpoints}
         self._state = AccountState(vendor_name, name, endpoints)
         for endpoint in vendor.endpoints:
             for event in (Event.POLL, Event.POLL_SKIPPED):

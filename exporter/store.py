@@ -39,7 +39,7 @@ class EndpointState(Struct, frozen=True):
     trouble: Trouble | None = None
     tried: bool = False
     live: bool = True
-    """Whether it is polled at each of the account's intervals, not only now and then."""
+    """Whether it is polled at each of the account's intervals, or at each second one, not only now and then."""
 
 
 class AccountState(Struct, frozen=True):

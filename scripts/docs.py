@@ -212,7 +212,7 @@ def _plan_section(name: str) -> str:
 def _fields_section(name: str, *folders: str) -> str:
     """Return a table for each endpoint; a field without a metric must be in the page's table of those left out."""
     vendor, page = vendor_of(_account(name)), _page(name)
-    left_out = set(re.findall(r"^\| `(\w+)` \| `([\w.\[\]]+)` \|", page.read_text("utf-8"), re.MULTILINE))
+    left_out = set(re.findall(r"^\| `([\w-]+)` \| `([\w.\[\]]+)` \|", page.read_text("utf-8"), re.MULTILINE))
     tables = []
     for endpoint in vendor.endpoints:
         fields = list(_fields(vendor, endpoint.name, [PAYLOADS / name / folder for folder in folders]))

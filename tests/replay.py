@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
@@ -20,15 +21,22 @@ AT = datetime(2026, 3, 29, 10, 0, tzinfo=UTC)  # a day of 23 hours in Berlin
 
 Answers = Callable[[Request], Reply]
 
+_FORM = "application/x-www-form-urlencoded"
+
 
 def recorded(folder: Path) -> Answers:
-    """Return what answers each request by the file at its path; a query may have a file of its own."""
+    """Return what answers each request by the file at its path; a query, or a form, may have a file of its own.
+
+    Such a file names, after a question mark, some of the arguments: the one that names most of them answers.
+    """
 
     def answer(request: Request) -> Reply:
         path = folder / request.url.split("/", 3)[3]
-        query = "&".join(f"{key}={value}" for key, value in request.query)
-        special = path.with_name(f"{path.name}?{query}")
-        file = special if special.exists() else path
+        form = parse_qsl((request.body or b"").decode()) if request.content_type == _FORM else []
+        given = {f"{key}={value}" for key, value in (*request.query, *form)}
+        named = {file: set(file.name.split("?")[1].split("&")) for file in path.parent.glob(f"{path.name}?*")}
+        fitting = [file for file, arguments in named.items() if arguments <= given]
+        file = max(fitting, key=lambda file: len(named[file]), default=path)
         status, body = (200, file.read_bytes()) if file.exists() else (404, b"")
         return Reply(request, status, body, AT.timestamp(), {"content-type": "application/json"})
 

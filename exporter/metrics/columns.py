@@ -87,12 +87,12 @@ def by_status(snapshot: Snapshot) -> Iterable[Column]:
 
 
 def queue_agents(snapshot: Snapshot) -> Iterable[Column]:
-    """Return the agents of each queue by status, zeros included."""
+    """Return the agents of each queue by the statuses that are told, zeros included."""
     return column(
         ((queue.id, status), queue.agents.get(status, 0))
         for queue in snapshot.queues or ()
         if queue.agents is not None
-        for status in Status
+        for status in queue.told
     )
 
 

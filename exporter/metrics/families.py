@@ -18,7 +18,7 @@ from exporter.model import Measure, Snapshot
 NOW: tuple[Family[Snapshot], ...] = (
     Family(
         "agents_online",
-        "Agents logged in now, by the vendor's own count: on a contact, in wrap-up and away included.",
+        "Agents logged in now, whatever they do: by the vendor's own count, or counted from its list.",
         (),
         lambda snapshot: single(snapshot.agents_online),
     ),
@@ -51,7 +51,7 @@ NOW: tuple[Family[Snapshot], ...] = (
     ),
     Family(
         "queue_contacts",
-        "Contacts of the queue now that are neither waiting nor in progress, by kind; kinds may overlap.",
+        "Contacts of the queue now, by a further kind than waiting and in progress; kinds may overlap.",
         ("queue", "channel", "kind"),
         lambda snapshot: column(
             ((q.id, q.channel, kind), n) for q in snapshot.queues or () for kind, n in q.contacts.items()
@@ -59,6 +59,13 @@ NOW: tuple[Family[Snapshot], ...] = (
     ),
     of_queues(
         "free_slots", "Contacts that the agents of the queue could take now, above those they have.", "free_slots"
+    ),
+    of_totals(
+        "recent_calls",
+        "Contacts of the queue in the latest half hour, by what became of them; outcomes may overlap.",
+        Measure.RECENT,
+        "queue",
+        "outcome",
     ),
     Family("queue_agents", "Agents that serve the queue, by status now.", ("queue", "status"), queue_agents),
     Family(
@@ -212,6 +219,26 @@ TOTALS: tuple[Family[Snapshot], ...] = (
         "threshold",
     ),
     of_totals(
+        "calls_closed_today",
+        "Contacts with an agent that were closed today, by whether both sides had written (interactive) or not.",
+        Measure.CLOSED,
+        "queue",
+        "kind",
+    ),
+    of_totals(
+        "service_level_ratio_today",
+        "Share of the contacts today that were answered in time, by the vendor's own count; it tells no parts.",
+        Measure.SERVICE_LEVEL,
+        "queue",
+        "channel",
+    ),
+    of_totals(
+        "queue_transfers_today",
+        "Contacts of the queue that were handed on to another agent or queue today.",
+        Measure.TRANSFERS,
+        "queue",
+    ),
+    of_totals(
         "queue_wait_seconds",
         "Time in the queue of the contacts that left it today, answered or not; begins anew at midnight.",
         Measure.FINISHED_WAITS,
@@ -225,6 +252,12 @@ TOTALS: tuple[Family[Snapshot], ...] = (
         "answer_seconds_today",
         "Wait of the contacts answered today until their answer, together.",
         Measure.ANSWER_SECONDS,
+        "queue",
+    ),
+    of_totals(
+        "ring_seconds_today",
+        "Time from the first ring at an agent to the answer, of the contacts answered today together.",
+        Measure.RING_SECONDS,
         "queue",
     ),
     of_totals(
@@ -245,6 +278,13 @@ TOTALS: tuple[Family[Snapshot], ...] = (
         "Contacts that left the queue unanswered today while at least one of its agents was available.",
         Measure.MISSED_WHILE_AVAILABLE,
         "queue",
+    ),
+    of_totals(
+        "rings_today",
+        "Rings at agents today, by how they ended: answered, or the vendor's cause. A call may ring often.",
+        Measure.RINGS,
+        "queue",
+        "cause",
     ),
     of_totals(
         "callbacks_today",
@@ -289,8 +329,14 @@ TOTALS: tuple[Family[Snapshot], ...] = (
     ),
     of_totals(
         "average_answer_seconds_today",
-        "Average time from the answer of the system to an agent today, greetings included.",
+        "Average time until an agent answered today, greetings included where the vendor counts them.",
         Measure.AVERAGE_ANSWER_SECONDS,
+        "queue",
+    ),
+    of_totals(
+        "average_handling_seconds_today",
+        "Average time of an agent on a contact and its wrap-up today.",
+        Measure.AVERAGE_HANDLING_SECONDS,
         "queue",
     ),
     of_totals(
@@ -321,6 +367,18 @@ TOTALS: tuple[Family[Snapshot], ...] = (
     of_totals("team_hold_seconds_today", "Time on hold of all agents today.", Measure.TEAM_HOLD_SECONDS),
     of_totals("team_wrap_up_seconds_today", "Wrap-up time of all agents today.", Measure.TEAM_WRAP_UP_SECONDS),
     of_totals(
+        "team_state_seconds_today",
+        "Time of all agents together in a state today: stays that have ended, each whole on the day of its end.",
+        Measure.TEAM_STATE_SECONDS,
+        "state",
+    ),
+    of_totals(
+        "team_state_seconds_yesterday",
+        "Time of all agents together in a state yesterday: stays that ended then, each whole.",
+        Measure.TEAM_STATE_SECONDS_YESTERDAY,
+        "state",
+    ),
+    of_totals(
         "average_agent_calls_today",
         "Average number of calls of an agent today, by what the agent did.",
         Measure.MEAN_AGENT_CALLS,
@@ -339,7 +397,7 @@ TOTALS: tuple[Family[Snapshot], ...] = (
     ),
     of_totals(
         "average_agent_state_seconds_today",
-        "Average time an agent has spent in a state today; logged_in includes the others.",
+        "Average time an agent has spent in a state today; logged_in and working_time include others.",
         Measure.MEAN_AGENT_STATE_SECONDS,
         "state",
     ),

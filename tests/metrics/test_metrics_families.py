@@ -47,7 +47,7 @@ def test_every_name_is_legal_and_its_own() -> None:
     for name in names:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
         assert not OTHER_UNITS & set(name.split("_"))
-        assert re.search(r"(^|_)seconds(_in_state|_total|_today)?$", name) or "seconds" not in name
+        assert re.search(r"(^|_)seconds(_in_state|_total|_today|_yesterday)?$", name) or "seconds" not in name
 
 
 def test_counters_and_only_counters_are_named_total() -> None:
@@ -65,7 +65,7 @@ def test_what_a_vendor_says_is_a_gauge_and_what_falls_at_midnight_says_today() -
         "queue_wait_seconds",
     }
     for family in (*AGENT_DAY, *TOTALS):
-        assert family.name.endswith("_today") is (family.name not in windows), family.name
+        assert family.name.endswith(("_today", "_yesterday")) is (family.name not in windows), family.name
     live = [family.name for family in NOW] + [family.name for family in ACCOUNT]
     assert not [name for name in live if "_today" in name]
 
