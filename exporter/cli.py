@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from exporter import __version__, doctor, healthcheck, log
+from exporter import doctor, healthcheck, log
 from exporter.app import Exporter
-from exporter.config import Config, ConfigError, Listen, Problem, read_listen
+from exporter.arguments import SIMULATOR_PORT, WHOLE, parser
+from exporter.config import Config, ConfigError, Listen, Problem
 from exporter.config.secrets import secrets_in
 from exporter.metrics.exposition import FAMILIES
 from exporter.metrics.family import PREFIX
@@ -34,13 +35,10 @@ from exporter.simulator.stages import STAGES
 from exporter.transport import tls_context
 
 FINE, FAILED, WRONG_CONFIG = 0, 1, 2
-SIMULATOR_PORT = 10778
 _DEMO_ZONE = ZoneInfo("Europe/Berlin")
-_WHOLE = Shard()
 _LOOPBACK = Listen("127.0.0.1", 10777)
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
-_FASTEST = 10_000.0  # seconds of a simulated life a second: more would take a core for itself
 _LAST_SECONDS = 1.0  # for what is left to close when the work is done
 _SWITCH = 0.0005  # seconds after which the worker thread gives way to the event loop
 _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
@@ -48,9 +46,9 @@ _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them s
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 fine, 1 failed, 2 wrong config."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
-        code: int = arguments.command(arguments)
+        code = _COMMANDS[arguments.command](arguments)
     except ConfigError as wrong:
         print(wrong, file=sys.stderr)
         return WRONG_CONFIG
@@ -65,112 +63,6 @@ def _in_words(fault: OSError) -> str:
     if fault.filename:
         return f"{fault.filename}: {words}"
     return f"{words}; choose another address or port" if fault.errno in _NOT_OURS else words
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="contact-center-exporter",
-        description="Contact-centre statistics of many vendors for Prometheus. Without a command: run.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    _run_options(parser)
-    parser.set_defaults(command=_run)
-    commands = parser.add_subparsers(metavar="COMMAND")
-
-    def command(name: str, act: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=text, description=text)
-        one.set_defaults(command=act)
-        return one
-
-    _run_options(command("run", _run, "poll every account of the config and serve /metrics (the default)"))
-    check = command("check", _check, "check the config without asking anybody, and print what it will cost")
-    check.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
-    check.add_argument("--agents", type=_count, default=100, help="agents of an account (default: %(default)s)")
-    examine = command("doctor", _doctor, "ask each vendor once, and tell what the key may see")
-    examine.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
-    health = command("healthcheck", _healthcheck, "tell whether the exporter on this machine is alive")
-    health.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
-    demo = command("demo", _demo, "a simulated contact centre and the exporter; no account needed")
-    demo.add_argument("--config", type=Path, help="a config whose accounts are simulated (default: built in)")
-    _serve_options(demo)
-    simulate = command("simulate", _simulate, "the simulated contact centre alone")
-    simulate.add_argument(
-        "--port",
-        type=_port,
-        default=SIMULATOR_PORT,
-        help="of the first vendor; others follow (default: %(default)s)",
-    )
-    simulate.add_argument("--speed", type=_speed, default=1.0, help="seconds of its life a second")
-    simulate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    simulate.add_argument("--faults", type=Path, help="a JSON file of faults to inject")
-    recording = command(
-        "record",
-        _record,
-        "ask each vendor once, and keep the answers; names, addresses and numbers are left out, ids stay",
-    )
-    recording.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
-    recording.add_argument("--folder", type=Path, default=Path("recorded"), help="default: %(default)s")
-    replay = command("replay", _replay, "answer on 127.0.0.1 as one recorded account did")
-    replay.add_argument("folder", type=Path, help="one account's folder of a recording")
-    replay.add_argument("--port", type=_port, default=SIMULATOR_PORT, help="default: %(default)s")
-    command("metrics", _metrics, "print the table of all metrics")
-    return parser
-
-
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
-    parser.add_argument(
-        "--shard",
-        metavar="N/COUNT",
-        type=_shard,
-        default=_WHOLE,
-        help="poll the share of the accounts that falls to replica N of COUNT; the first is 0",
-    )
-    _serve_options(parser)
-
-
-def _serve_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--listen", metavar="HOST:PORT", type=_address, help="in place of the config's server.listen"
-    )
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    parser.add_argument("--log-format", choices=("auto", "console", "json"), default="auto")
-
-
-def _address(text: str) -> Listen:
-    try:
-        return read_listen(text)
-    except ValueError as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from None
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 7 and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of agents")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 2**16):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; 0 lets the system choose one")
-    return int(text)
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed <= _FASTEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed; more than 0, at most {_FASTEST:g}")
-    return speed
-
-
-def _shard(text: str) -> Shard:
-    try:
-        return Shard.read(text)
-    except ValueError as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -219,7 +111,20 @@ def _metrics(_: argparse.Namespace) -> int:
     return FINE
 
 
-def _reader(path: Path, listen: Listen | None = None, shard: Shard = _WHOLE) -> Callable[[], Config]:
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "check": _check,
+    "doctor": _doctor,
+    "healthcheck": _healthcheck,
+    "demo": _demo,
+    "simulate": _simulate,
+    "record": _record,
+    "replay": _replay,
+    "metrics": _metrics,
+}
+
+
+def _reader(path: Path, listen: Listen | None = None, shard: Shard = WHOLE) -> Callable[[], Config]:
     """Return what reads the config, now and at each reload; an address of the command line goes before its own."""
 
     def reader() -> Config:

@@ -18,7 +18,7 @@ from msgspec.structs import fields
 from prometheus_client import CollectorRegistry
 
 import docs
-from exporter import cli
+from exporter.arguments import SIMULATOR_PORT, parser
 from exporter.config import Config
 from exporter.config.models import Account, Pace, Polling, Privacy, Server
 from exporter.errors import Reason
@@ -74,9 +74,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def commands() -> Mapping[str, argparse.ArgumentParser]:
-    parser = cli._parser()
-    (choices,) = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return {**choices, "": parser}
+    whole = parser()
+    (choices,) = (action.choices for action in whole._actions if isinstance(action, argparse._SubParsersAction))
+    return {**choices, "": whole}
 
 
 @every_text
@@ -135,7 +135,7 @@ def test_the_shipped_config_is_that_of_the_demo_once_its_queues_are_uncommented(
     whole = re.sub(r"(?m)^( *)# ( *(?:- \{|(?:plan|queues|groups|time_zone):).*)$", r"\1\2", text)
     floor = demo_floor(datetime(2026, 3, 9, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
     own = "polling: {interval: 10s}\n" + demo_config(
-        floor, {"zendesk_talk": f"http://127.0.0.1:{cli.SIMULATOR_PORT}"}
+        floor, {"zendesk_talk": f"http://127.0.0.1:{SIMULATOR_PORT}"}
     )
     shipped = config(tmp_path, whole)
     assert shipped == config(tmp_path, own)
