@@ -27,6 +27,7 @@ from exporter.metrics.family import PREFIX, Kind
 from exporter.metrics.process import ProcessMetrics
 from exporter.plan import read
 from exporter.simulator.demo import demo_config, demo_floor
+from exporter.simulator.stages import STAGES
 from exporter.vendors import VENDORS
 from exporter.vendors.zendesk_talk.reading import Words
 
@@ -134,58 +135,77 @@ def test_the_shipped_config_is_that_of_the_demo_once_its_queues_are_uncommented(
     text = (ROOT / "config.yaml").read_text()
     whole = re.sub(r"(?m)^( *)# ( *(?:- \{|(?:plan|queues|groups|time_zone):).*)$", r"\1\2", text)
     floor = demo_floor(datetime(2026, 3, 9, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
-    own = "polling: {interval: 10s}\n" + demo_config(
-        floor, {"zendesk_talk": f"http://127.0.0.1:{SIMULATOR_PORT}"}
-    )
+    urls = {vendor: f"http://127.0.0.1:{SIMULATOR_PORT + number}" for number, vendor in enumerate(STAGES)}
+    own = "polling: {interval: 10s}\n" + demo_config(floor, urls)
     shipped = config(tmp_path, whole)
     assert shipped == config(tmp_path, own)
-    assert read(ROOT / "config.yaml", {}).accounts[0].credentials == shipped.accounts[0].credentials
+    assert [one.credentials for one in read(ROOT / "config.yaml", {}).accounts] == [
+        one.credentials for one in shipped.accounts
+    ]
 
 
 def test_the_shipped_config_marks_the_lines_to_change() -> None:
     marked = re.findall(r"^ *(\w+): .*# \((\d)\)", (ROOT / "config.yaml").read_text(), re.MULTILINE)
-    assert marked == [("client_id", "1"), ("client_secret", "2"), ("base_url", "3")]
+    keys = ["client_id client_secret base_url"] * 5
+    keys[2] = "account_id api_key base_url"
+    keys[4] = "app_key app_secret domain_api_url"
+    assert marked == [(key, str(place)) for three in keys for place, key in enumerate(three.split(), 1)]
 
 
 def keys(shape: type[Struct], path: str) -> Iterator[str]:
     """Yield the way to every key of a shape."""
     for field in fields(shape):
         yield f"{path}{field.name}"
-        if get_origin(field.type) is tuple and issubclass(get_args(field.type)[0], Struct):
-            yield from keys(get_args(field.type)[0], f"{path}{field.name}[].")
+        row = next(iter(get_args(field.type)), None)
+        if isinstance(row, type) and issubclass(row, Struct) and get_origin(field.type) is tuple:
+            yield from keys(row, f"{path}{field.name}[].")
+
+
+def config_page() -> dict[str, dict[str, str]]:
+    """Return the default of each key, as the page tells it, by vendor; the common ones under an empty name."""
+    first, *sections = re.split(r"(?m)^### ", (ROOT / "docs" / "config.md").read_text())
+    parts = {"": first} | {section.split("\n")[0]: section for section in sections}
+    found: dict[str, dict[str, str]] = {}
+    for vendor, section in parts.items():
+        told = re.findall(r"(?m)^\| `([\w.\[\]]+)` \| (.*?) \|", section)
+        assert len(dict(told)) == len(told)
+        found[vendor] = {key: default.strip("`") for key, default in told}
+    return found
 
 
 def test_the_config_page_has_every_key_and_no_other() -> None:
-    told = [key for key, *_ in rows("config.md") if "." in key]
     common = {f"accounts[].{field.name}" for field in fields(Account)}
     pace = {f"accounts[].polling.{field.name}" for field in fields(Pace)}
     pace -= {f"accounts[].polling.{field.name}" for field in fields(Polling)}
-    vendors = {
-        key
-        for vendor in VENDORS.values()
-        for key in (*keys(vendor.Credentials, "credentials."), *keys(vendor.Options, "options."))
-    }
     server = {*keys(Server, "server."), *keys(Polling, "polling."), *keys(Privacy, "privacy.")}
-    assert len(told) == len(set(told))
-    assert set(told) == server | common | pace | vendors
+    vendors = {
+        name: {*keys(vendor.Credentials, "credentials."), *keys(vendor.Options, "options.")}
+        for name, vendor in VENDORS.items()
+    }
+    told = {vendor: set(defaults) for vendor, defaults in config_page().items()}
+    assert told == {"": server | common | pace, **vendors}
 
 
-def test_the_config_page_has_the_defaults_that_count(tmp_path: Path) -> None:
-    plain = config(tmp_path, yaml.safe_dump(MINIMAL))
+@pytest.mark.parametrize("vendor", ["", *VENDORS])
+def test_the_config_page_has_the_defaults_that_count(vendor: str, tmp_path: Path) -> None:
+    page = ROOT / "docs" / "vendors" / f"{vendor or 'zendesk_talk'}.md"
+    text = blocks(page, "accounts")[0] if vendor else yaml.safe_dump(MINIMAL)
     tried = set()
-    for key, default, *_ in rows("config.md"):
-        value = re.match(r"[^`,]+", default)
-        if "." not in key or value is None or value[0] in {"none", "required", "as above"}:
+    for key, told in config_page()[vendor].items():
+        value = re.match(r"[^`,]+", told)
+        if value is None or value[0] in {"none", "required", "as above"}:
             continue
-        document = yaml.safe_load(yaml.safe_dump(MINIMAL))
-        where = document if key.split(".")[0] in {"server", "polling", "privacy"} else document["accounts"][0]
+        without, document = yaml.safe_load(text), yaml.safe_load(text)
         *way, last = key.removeprefix("accounts[].").split(".")
-        for step in way:
-            where = where.setdefault(step, {})
-        where[last] = yaml.safe_load(value[0])
-        assert config(tmp_path, yaml.safe_dump(document)) == plain, key
+        for whole, default in ((without, None), (document, yaml.safe_load(value[0]))):
+            where = whole if key.split(".")[0] in {"server", "polling", "privacy"} else whole["accounts"][0]
+            for step in way:
+                where = where.setdefault(step, {})
+            where.pop(last, None) if default is None else where.update({last: default})
+        assert config(tmp_path, yaml.safe_dump(document)) == config(tmp_path, yaml.safe_dump(without)), key
         tried.add(key)
-    assert {"server.listen", "polling.max_age", "privacy.agent_label", "options.plan"} <= tried
+    must = {"": {"server.listen", "polling.max_age", "privacy.agent_label"}, "kore_ai": {"options.base_url"}}
+    assert must.get(vendor, set()) <= tried
 
 
 def test_troubleshooting_explains_every_reason_and_no_other() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from exporter.simulator import kore_ai, liveperson, voximplant, zendesk_talk
+from exporter.simulator import kore_ai, liveperson, voximplant, zendesk_talk, zoho_voice
 from exporter.simulator.exchange import Dialect
 from exporter.simulator.floor import Floor
 
@@ -19,6 +19,7 @@ class Stage(Struct, frozen=True):
 
 STAGES: Mapping[str, Stage] = {
     "zendesk_talk": Stage(zendesk_talk.opened, zendesk_talk.config),
+    "zoho_voice": Stage(zoho_voice.opened, zoho_voice.config),
     "voximplant": Stage(voximplant.opened, voximplant.config),
     "kore_ai": Stage(kore_ai.opened, kore_ai.config),
     "liveperson": Stage(liveperson.opened, liveperson.config),

@@ -120,7 +120,7 @@ def more_pages(reply: Reply, day: Day) -> tuple[int, ...]:
 def read_calls(replies: Iterable[Reply], day: Day, known: Known, at: float, words: Words) -> Snapshot:
     """Add what is new to the day, and tell of it what has been read to its end."""
     replies = list(replies)
-    pages = [(one.request, decode(one.body, LogsReply)) for one in replies if one.request.endpoint == LOGS]
+    pages = [(one.request, _page(one)) for one in replies if one.request.endpoint == LOGS]
     details = [one for one in replies if one.request.endpoint == LOG]
     calls, drift = told(details)
     lists = dict(day.lists)
@@ -148,15 +148,20 @@ def read_calls(replies: Iterable[Reply], day: Day, known: Known, at: float, word
     )
 
 
+def _page(reply: Reply) -> Decoded[LogsReply]:
+    """Return a page of the log, which has nothing in it where the vendor answers HTTP 204."""
+    return Decoded(LogsReply(logs=[])) if reply.status == 204 else decode(reply.body, LogsReply)
+
+
 def _new(before: Listed, rows: Iterable[CallRow]) -> Iterator[Call]:
     """Yield the inbound calls that are over and were not known."""
     for row in rows:
         if row.key and row.key not in before.known and _is_over(row) and row.kind in _INBOUND:
-            yield Call(row.key, row.start_time, row.end_time)
+            yield Call(row.key, row.start, row.end)
 
 
 def _is_over(row: CallRow) -> bool:
-    return row.end_time is not None or row.kind == _MISSED
+    return row.end is not None or row.kind == _MISSED
 
 
 def _with_page(before: Listed, start: int, answer: Decoded[LogsReply]) -> Listed:
@@ -170,7 +175,7 @@ def _with_page(before: Listed, start: int, answer: Decoded[LogsReply]) -> Listed
         for kind, value in _counted(row):
             counts[kind] = counts.get(kind, 0.0) + value
     told = answer.value.meta.total
-    total = _if_untold(start, came) if told is None else told
+    total = _if_untold(start, came, before.total) if told is None else told
     return Listed(
         known=before.known.union(over) if fresh else before.known,
         counts=counts,
@@ -181,9 +186,11 @@ def _with_page(before: Listed, start: int, answer: Decoded[LogsReply]) -> Listed
     )
 
 
-def _if_untold(start: int, came: int) -> int:
+def _if_untold(start: int, came: int, before: int) -> int:
     """Return how many calls there are where the log does not say: those on one page, or nobody knows."""
-    return came if start == 0 and came < PAGE else EXACT
+    if start == 0:
+        return came if came < PAGE else EXACT
+    return before
 
 
 def _next(start: int, came: int, *, new: bool) -> int:
@@ -206,6 +213,6 @@ def _seconds(row: CallRow) -> float | None:
     clock = _DURATION.fullmatch(row.duration or "")
     if clock:
         return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3])
-    if row.answer_time is None:
+    if row.answer is None:
         return 0.0
-    return None if row.end_time is None else max(0, row.end_time - row.answer_time) / 1000
+    return None if row.end is None else max(0, row.end - row.answer) / 1000

@@ -12,6 +12,8 @@ from exporter.wire.decode import EXACT, Count
 
 Key = Annotated[str, Meta(min_length=1, max_length=64)] | Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Instant = Annotated[int, Meta(ge=0, le=EXACT)]
+Stamp = Instant | Annotated[str, Meta(pattern="^[0-9]{1,15}$")]
+"""An instant, as a number or as its digits: a log is long, and all of it has digits."""
 Millis = Annotated[float, Meta(ge=0, le=float(EXACT))]
 
 
@@ -160,9 +162,9 @@ class CallRow(Struct, frozen=True):
     logid: Key | None = None
     uuid: Key | None = None
     """The name of `logid` in some answers."""
-    start_time: Instant | None = None
-    answer_time: Instant | None = None
-    end_time: Instant | None = None
+    start_time: Stamp | None = None
+    answer_time: Stamp | None = None
+    end_time: Stamp | None = None
     duration: str | None = None
     """From the answer to the end, MM:SS or HH:MM:SS."""
     voicemail: dict[str, Any] | None = None
@@ -171,6 +173,21 @@ class CallRow(Struct, frozen=True):
     def kind(self) -> str:
         """The kind of call, in lower case."""
         return self.call_type.lower()
+
+    @property
+    def start(self) -> int | None:
+        """When it began to ring."""
+        return None if self.start_time is None else int(self.start_time)
+
+    @property
+    def answer(self) -> int | None:
+        """When somebody answered; None where nobody did."""
+        return None if self.answer_time is None else int(self.answer_time)
+
+    @property
+    def end(self) -> int | None:
+        """When it was over; None where it is not, or is not told."""
+        return None if self.end_time is None else int(self.end_time)
 
     @property
     def key(self) -> str | None:

@@ -1,7 +1,7 @@
 """What to ask Zoho Voice, and how it answers."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -38,7 +38,7 @@ _PATHS = {
 _PAGE = 50  # users a page, and queues: the most that Zoho gives
 _BATCHES = {LIST: 50, OVERVIEW: 100, CALENDAR: 100}
 """Agents asked for at once: a hundred ids make 2,000 characters of URL, fifty lists of changes some megabytes."""
-_BEFORE_CALL = timedelta(hours=1)  # how far the statuses around a call reach back
+_AROUND_CALL = timedelta(hours=1)  # how far the statuses around a call reach to either side of it
 
 _CALLS_A_MINUTE = 180  # ours: Zoho documents none for the account
 _LOGS_A_MINUTE = 30  # documented; who exceeds it is locked out for ten minutes
@@ -122,7 +122,11 @@ class ZohoVoice:
 
     def read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> Snapshot:
         """Turn the replies of one poll into a snapshot; HTTP 204 has nothing in it."""
-        mine = tuple(one for one in replies if one.status != 204 and one.request.endpoint in (endpoint, LOG))
+        mine = tuple(
+            one
+            for one in replies
+            if (one.status != 204 or endpoint == LOGS) and one.request.endpoint in (endpoint, LOG)
+        )
         match endpoint:
             case "users":
                 return read_users(mine, self._words, since(moment.seen.get(USERS), moment.seen.get(LIST)))
@@ -195,7 +199,7 @@ class ZohoVoice:
     def _details(self, moment: Moment) -> Iterator[Request]:
         """Ask how the calls rang that the log has told of before."""
         for call in self._day(moment).asked:
-            query = (*_window(_about(call, moment), moment.at), ("logId", call.id), ("tz", self._zone.key))
+            query = (*_window(*_around(call, moment.at)), ("logId", call.id), ("tz", self._zone.key))
             yield Request(LOG, self._url(LOG), query, about=call.id, optional=True)
 
     def _day(self, moment: Moment) -> Day:
@@ -245,11 +249,10 @@ def _millis(instant: datetime) -> str:
     return str(round(instant.timestamp() * 1000))
 
 
-def _about(call: Call, moment: Moment) -> datetime:
-    """Return from when on the statuses around a call are asked for."""
-    if call.start is None:
-        return moment.at - timedelta(days=1)
-    return datetime.fromtimestamp(min(call.start / 1000, moment.at.timestamp()), moment.at.tzinfo) - _BEFORE_CALL
+def _around(call: Call, now: datetime) -> tuple[datetime, datetime]:
+    """Return the time in which the statuses of a queue's agents tell how a call found them."""
+    start, end = (now if ms is None else datetime.fromtimestamp(ms / 1000, UTC) for ms in (call.start, call.end))
+    return min(start, end, now) - _AROUND_CALL, min(end + _AROUND_CALL, now)
 
 
 def _start(reply: Reply) -> int:
