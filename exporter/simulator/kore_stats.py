@@ -5,7 +5,7 @@ What the vendor's pages leave open is decided here, once:
 - The log of the statuses is what agents set themselves: being rung, on a call or in wrap-up changes nothing in it.
   It begins with the first login. What overlaps the day that was asked for is in it whole, in local times cut to
   seconds.
-- In `agents/availability` an agent at work is BUSY, whatever the agent has set.
+- Where agents are counted, one at work is BUSY, whatever the agent has set.
 - Each queue has a row for calls in and one for calls out; nothing is idle or expired, and all is voice.
 - `answered`, `ASA` and `SLA` are of calls in that an agent answered; times are milliseconds.
 """
@@ -172,5 +172,5 @@ def _ongoing(floor: Floor, queue: int, way: Direction | None) -> int:
 
 
 def _agents(line: Line) -> Mapping[str, int]:
-    counts = Counter(desk.presence for desk in line.desks)
+    counts = Counter(map(_availability, line.desks))
     return {str(status): counts[status] for status in _WORDS}

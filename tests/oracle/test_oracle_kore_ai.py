@@ -104,8 +104,9 @@ def queues(floor: Floor, channel: str) -> Facts:
         yield fact("queue_info", 1, queue=queue, queue_name=line.plan.name)
         yield fact("calls_waiting", now.waits.count, queue=queue, channel=channel)
         yield fact("calls_in_progress", ongoing(floor, queue), queue=queue, channel=channel)
+        at_work = [Status.BUSY if desk.engaged else desk.presence for desk in line.desks]
         for status in SET_BY_AGENTS:
-            yield fact("queue_agents", now.agents[status], queue=queue, status=status)
+            yield fact("queue_agents", at_work.count(status), queue=queue, status=status)
         if channel == "other":
             yield fact("longest_wait_seconds", now.waits.longest, MILLISECOND, queue=queue, channel=channel)
             yield fact("average_wait_seconds", now.waits.mean, MILLISECOND, queue=queue, channel=channel)
