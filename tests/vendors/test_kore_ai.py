@@ -121,6 +121,23 @@ def test_what_lasts_is_the_status_wherever_it_stands_in_the_list() -> None:
     assert only(read(log(*stays[1:]))).status is None
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "duration"),
+    [
+        ("2026-03-29T09:00:00", "2026-03-29T10:00:00", "01:00:00"),
+        ("2026-03-29T07:00:00Z", "2026-03-29T08:00:00.000Z", "1:00:00"),
+        ("2026-03-29T12:30:00+05:30", "2026-03-29T10:00:00", "01:00:00"),
+        ("2026-03-29 09:00:00", "2026-03-29 10:00:00", "-"),
+        ("2026-03-29T09:00:00", "2026-03-29T10:00:00", None),
+    ],
+)
+def test_an_instant_may_name_its_zone_and_a_duration_may_be_missing(
+    start: str, end: str, duration: str | None
+) -> None:
+    agent = only(read(log(stay("BUSY", start, end) | {"duration": duration})))
+    assert agent.seconds_in_state == {(Status.BUSY, "BUSY"): 3600}
+
+
 def test_a_status_that_begins_in_the_future_tells_of_a_wrong_offset() -> None:
     with pytest.raises(Unreadable, match=r"would begin in 330 min.*check time_zone") as failed:
         read(log(stay("BUSY", "2026-03-29T17:30:00")))
@@ -137,6 +154,7 @@ def test_a_status_that_begins_in_the_future_tells_of_a_wrong_offset() -> None:
         stay("AWAY", "2026-03-29T09:00:00", "2026-03-29T10:00:00", "02:00:00"),
         stay("AWAY", "2026-03-29T09:00:00", "2026-03-29T10:00:00", "1 hour"),
         stay("AWAY", "09:00", "2026-03-29T10:00:00", "01:00:00"),
+        stay("AWAY", "2026-03-29", "2026-03-29T10:00:00"),
         stay("AWAY", "2026-03-29T09:00:00", "", "01:00:00"),
         stay("", "2026-03-29T09:00:00", "2026-03-29T10:00:00", "01:00:00"),
         stay("AWAY", "2026-03-29T09:00:00", "2026-03-29T10:00:00", "01:00:00", startTime=7),
@@ -316,9 +334,13 @@ def test_times_of_a_doubtful_unit_are_shown_only_where_the_config_tells_it(
 
 @pytest.mark.parametrize(
     ("sla", "shown"),
-    [(92, 0.92), ("92", 0.92), ("92%", 0.92), (0, 0.0), (100, 1.0), ("N/A", None), (0.92, None), (101, None)],
+    [
+        *((92, 0.92), ("92", 0.92), ("92%", 0.92), (0, 0.0), ("0.00%", 0.0), (100, 1.0), ("100.0", 1.0)),
+        *((92.5, 0.925), ("92.50%", 0.925)),
+        *(("N/A", None), (0.92, None), ("0.92", None), (101, None), ("100.5%", None), ("9.", None), ("", None)),
+    ],
 )
-def test_a_service_level_is_whole_percent_or_not_shown(sla: Any, shown: float | None) -> None:
+def test_a_service_level_is_percent_or_where_it_might_be_a_share_not_shown(sla: Any, shown: float | None) -> None:
     row = {"SLA": sla, "totalConversation": 5}
     found = totals(read_as("queue-performance", performance(row)))
     assert found.get((Measure.SERVICE_LEVEL, "voice")) == shown
@@ -429,6 +451,8 @@ def test_agents_are_counted_by_list_once_each_and_only_where_all_lists_came() ->
     full = {"userId": "u-1", "channelCapacity": {"voice": capacity(True, 1, 1)}}
     twice = read_as("availability", msgspec.json.encode({"AVAILABLE": [{"userId": "u-1"}], "BUSY": [full]}))
     assert only(twice).contacts is None
+    lost = msgspec.json.encode(document | {"AWAY": [{"_id": "a-9"}]})
+    assert read_as("availability", lost).agents_by_status is None
     del document["AWAY"]
     assert read_as("availability", msgspec.json.encode(document)).agents_by_status is None
 

@@ -282,6 +282,17 @@ def test_slices_of_which_one_is_broken_or_twice_make_no_sum() -> None:
         assert failed.value.reason is Reason.SCHEMA
 
 
+def test_a_slice_is_read_with_and_without_its_wrapper() -> None:
+    one, bare = piece({"id": 2, "value": spent(5)}), slices(piece({"id": 2, "value": spent(6)}))
+    rows = bare["metricsByIntervals"]
+    rows.append({"timestamp": 7, **one})
+    [found] = read("agentactivity", bare).agents or ()
+    assert found.seconds_in_state == {(Status.AVAILABLE, "Online"): 11}
+    rows.append({"timestamp": 8, "metricsData": {}})
+    with pytest.raises(Unreadable, match="its intervals make no sum"):
+        read("agentactivity", bare)
+
+
 def queue(endpoint: str, **row: Any) -> Queue:
     document = {"skills": {"4": row}} if endpoint == "queuestate" else {"skillsMetrics": {"4": row}}
     [one] = read(endpoint, document).queues or ()
@@ -344,6 +355,13 @@ def test_engagements_of_all_skills_together_are_read_without_their_breakdown() -
         read("engactivity", {"metricsTotals": row})
 
 
+def test_engagements_by_skill_are_read_by_the_name_of_the_page_and_by_that_of_its_samples() -> None:
+    skills = {"metricsPerSkill": {"4": {"metricsTotals": {"totalInteractiveChats": "3"}}}}
+    for name in ("skillsMetrics", "skillsMetricsPerAgent"):
+        [total] = read("engactivity", {name: skills}).totals or ()
+        assert (total.measure, total.queue, total.kind, total.value) == (Measure.CLOSED, "4", "interactive", 3)
+
+
 def people(*rows: dict[str, Any], count: int | None = None, **metadata: Any) -> dict[str, Any]:
     return {"_metadata": {"count": count, **metadata}, "agentStatusRecords": list(rows)}
 
@@ -387,6 +405,21 @@ def test_an_agent_counts_in_each_of_the_skills() -> None:
     assert {key: (one.agents or {})[Status.AVAILABLE] for key, one in found.items()} == {"1": 1, "2": 1}
     assert {key: (one.agents or {})[Status.AWAY] for key, one in found.items()} == {"1": 0, "2": 1}
     assert [one.id for one in read("agent_view_status", rows, skill_ids=(1,)).queues or ()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "counted"),
+    [(7, False), ({"agentId": "9", "agentSkills": [7]}, False), ({"agentId": "9", "agentSkills": 7}, True)],
+)
+def test_where_an_agent_or_a_skill_is_lost_no_skill_is_counted(lost: Any, *, counted: bool) -> None:
+    one = {"agentId": "8", "currentStatus": "ONLINE", "agentSkills": [{"skillId": 1, "skillName": "dogs"}]}
+    row = lost | {"currentStatus": "AWAY"} if isinstance(lost, dict) else lost
+    snapshot = read("agent_view_status", people(one, row))
+    assert [(queue.name, queue.agents) for queue in snapshot.queues or ()] == [("dogs", None)]
+    assert (snapshot.agents_by_status is not None) is counted
+    whole = read("agent_view_status", people(one, {"agentId": "9", "currentStatus": "AWAY", "agentSkills": None}))
+    assert whole.agents_by_status == dict.fromkeys(Status, 0) | {Status.AVAILABLE: 1, Status.AWAY: 1}
+    assert [(queue.agents or {})[Status.AVAILABLE] for queue in whole.queues or ()] == [1]
 
 
 def paged(*pages: dict[str, Any]) -> Answers:
@@ -461,6 +494,38 @@ def test_every_error_body_is_told_in_our_words(
     assert isinstance(verdict, kind)
     assert verdict.detail.startswith(detail)
     assert "s3cret" not in verdict.detail
+
+
+def wrapped(code: int | str, **more: Any) -> bytes:
+    return msgspec.json.encode({"meta": {"responseCode": code, "time": 1}} | more)
+
+
+@pytest.mark.parametrize(("family", "case"), [("chat", "chat"), ("messaging", "messaging")])
+def test_an_answer_in_an_envelope_is_the_same_answer(family: str, case: str) -> None:
+    vendor, answers = liveperson(family=family), recorded(FOLDER / case)
+
+    def enclosed(request: Request) -> Reply:
+        reply = answers(request)
+        return replace(reply, body=wrapped(200, body=msgspec.Raw(reply.body)))
+
+    assert collect_all(vendor, enclosed) == collect_all(vendor, answers)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "detail"),
+    [
+        (wrapped(429), Throttled, "HTTP 429:"),
+        (wrapped("401", body={"reason": "oauth_problem=token_rejected"}), Refused, "HTTP 401 (token_rejected)"),
+        (wrapped(500, body={"internalCode": 12}), Transient, "HTTP 500 (internalCode 12)"),
+        (wrapped(0), Unreadable, "HTTP 0:"),
+    ],
+)
+def test_the_status_inside_of_an_envelope_is_believed(body: bytes, kind: type[PollFailed], detail: str) -> None:
+    verdict = liveperson().judge(told(200, body))
+    assert isinstance(verdict, kind)
+    assert verdict.detail.startswith(detail)
+    assert liveperson().judge(told(200, wrapped(200))) is None
+    assert isinstance(liveperson().judge(told(403, wrapped(200))), NotAllowed)
 
 
 def test_a_good_answer_is_no_failure_and_tells_no_budget() -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -243,6 +244,50 @@ def test_an_agents_calls_are_read_from_totals_or_else_from_their_samples() -> No
     assert (agent.accepted, agent.missed, agent.declined) == (18, 2, None)
 
 
+@pytest.mark.parametrize("calls", [{"count": 18, "percent": 90}, [{"count": 18, "percent": 90}], "18"])
+def test_an_agents_calls_come_in_every_form_of_a_number_of_calls(calls: Any) -> None:
+    [agent] = read("GetACDOperatorStatistics", [{"user_id": 1, "statistics": [{"AC": calls}]}]).agents or ()
+    assert agent.accepted == 18
+
+
+LONG_NAMES = {
+    "WT": "WaitingTime",
+    "SA": "SpeedOfAnswer",
+    "AT": "AbandonmentTime",
+    "HT": "HandlingTime",
+    "TT": "TalkTime",
+    "ACW": "AfterCallWork",
+    "QL": "QueueLength",
+    "SL": "ServiceLevel",
+    "TC": "TotalCalls",
+    "AC": "AnsweredCalls",
+    "UAC": "UnansweredCalls",
+    "RC": "RejectedCalls",
+    "TWT": "TotalWaitingTime",
+    "TST": "TotalSubmissionTime",
+    "TAT": "TotalAbandonmentTime",
+    "TDT": "TotalDialingTime",
+    "THT": "TotalHandlingTime",
+    "TTT": "TotalTalkTime",
+    "TACW": "TotalAfterCallWork",
+}
+
+
+def test_fields_by_their_long_names_are_the_same_fields() -> None:
+    answers, met = recorded(FOLDER / "acd"), set()
+
+    def lengthened(name: re.Match[bytes]) -> bytes:
+        met.add(name[1].decode())
+        return f'"{LONG_NAMES[name[1].decode()]}" :'.encode()
+
+    def long(request: Request) -> Reply:
+        reply = answers(request)
+        return replace(reply, body=re.sub(f'"({"|".join(LONG_NAMES)})":'.encode(), lengthened, reply.body))
+
+    assert collect_all(voximplant(), long) == collect_all(voximplant(), answers)
+    assert met == LONG_NAMES.keys()
+
+
 def state(**queue: Any) -> Queue:
     [one] = read("GetACDState", {"acd_queues": [{"acd_queue_id": 1, **queue}]}).queues or ()
     return one
@@ -299,6 +344,19 @@ def test_a_user_without_a_status_is_no_agent_and_one_with_a_strange_status_leave
     snapshot = read("GetUsers", rows)
     assert snapshot.agents_by_status == dict.fromkeys(Status, 0) | {Status.AVAILABLE: 1}
     assert read("GetUsers", [*rows, {"user_id": 3, "acd_status": 7}]).agents_by_status is None
+
+
+def test_agents_are_not_counted_where_one_is_lost_or_none_has_a_status() -> None:
+    ready = {"user_id": 1, "acd_status": "READY"}
+    assert read("GetUsers", [ready, {"acd_status": "READY"}]).agents_by_status is None
+    for rows in ([{"user_id": 2}], [{"user_id": 2, "acd_status": None}]):
+        snapshot = read("GetUsers", rows)
+        assert (snapshot.agents_by_status, snapshot.agents_online) == (None, None)
+    assert read("GetUsers", []).agents_online == 0
+    serving = [{"CALL": {"sq_status_name": "READY"}, "IM": {"sq_status_name": "DND"}}]
+    agent = {"user_id": 1, "sq_statuses": serving}
+    assert read("SQ_GetAgents", [agent], engine="smartqueue").agents_online == 1
+    assert read("SQ_GetAgents", [agent, {"sq_statuses": serving}], engine="smartqueue").agents_online is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 from accounts import BERLIN, zoho_voice
 from replay import AT, PAYLOADS, Answers, collect, collect_all, exposed, gather, recorded, samples, with_body
+from test_contract import STRANGE, nodes, replaced
 
 from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Transient, Unreadable
 from exporter.model import Agent, Dropped, Measure, Snapshot, Status
@@ -276,6 +278,12 @@ def test_a_user_without_a_status_makes_no_count_and_one_without_an_account_is_no
     assert snapshot.agents_online is None
 
 
+def test_where_no_account_tells_whether_it_is_open_all_are() -> None:
+    rows = [{"agentId": "1"}, {"agentId": 2}]
+    snapshot = poll(zoho_voice(), "users", lambda _: {**OK, "users": rows})
+    assert [agent.id for agent in snapshot.agents or ()] == ["1", "2"]
+
+
 def test_nothing_at_all_is_an_answer() -> None:
     assert poll(zoho_voice(), "users", lambda _: None).agents == ()
     assert poll(zoho_voice(), "queues", lambda _: None).queues == ()
@@ -511,10 +519,13 @@ def test_means_are_of_all_batches_and_a_further_page_tells_the_same_again() -> N
         ids = asked(request, "agentIds").split(",")
         start = int(asked(request, "from"))
         rows = [{"agent_id": one, "Busy": spent(1)} for one in ids[start : start + 60]]
-        return overview(*rows, overall={"Busy": spent(len(ids) * 9000), "agentCount": len(ids), "daysCount": 1})
+        return overview(
+            *rows,
+            overall={"Busy": spent(9e5 if len(ids) == 100 else "10000"), "agentCount": len(ids), "daysCount": 1},
+        )
 
     snapshot = poll(zoho_voice(), "overview", documents, seen={"users": people(*map(str, range(130)))})
-    assert totals(snapshot) == {(Measure.MEAN_AGENT_STATE_SECONDS, "busy"): 9}
+    assert totals(snapshot) == {(Measure.MEAN_AGENT_STATE_SECONDS, "busy"): 7}
     assert len(snapshot.agents or ()) == 130
 
 
@@ -661,6 +672,18 @@ def test_a_gap_that_came_while_nobody_looked_is_filled() -> None:
     assert shown['calls_today{queue="all",direction="outbound"}'] == "1100.0"
 
 
+def test_of_several_long_lists_one_goes_on_at_a_time() -> None:
+    centre = Centre(queues=(7, 8))
+    centre.calls = [call(number, "outgoing") for number in range(900)]
+    polls = 0
+    while len(shown := centre.poll()) < 10:
+        polls += 1
+        assert polls < 8
+        assert centre.count("logs") == 4
+    told = [shown[f'calls_today{{queue="{queue}",direction="outbound"}}'] for queue in (7, 8)]
+    assert told == ["900.0", "900.0"]
+
+
 def test_a_log_that_does_not_say_how_long_it_is_is_shown_while_one_page_holds_it() -> None:
     centre = Centre(tells_total=False)
     centre.calls = [call(number) for number in range(199)]
@@ -709,22 +732,28 @@ def test_a_call_that_is_not_over_is_counted_when_it_is() -> None:
     assert centre.poll()[INBOUND] == "2.0"
 
 
-@pytest.mark.parametrize(
-    "not_yet", [None, 400, {**OK, "log": {"response": []}}, detail(-1), {"log": 7}, detail("x")]
-)
-def test_details_that_are_not_there_yet_are_asked_for_again_and_given_up_after_ten_minutes(not_yet: Any) -> None:
+@pytest.mark.parametrize("not_yet", [None, {**OK, "log": {"response": []}}, detail(-1), {"log": 7}, detail("x")])
+def test_details_that_are_not_there_yet_are_asked_for_again_and_given_up_after_three_minutes(not_yet: Any) -> None:
     centre = Centre()
     late = (AT - timedelta(seconds=30)).timestamp() * 1000
     centre.calls = [call(1), call(2, end_time=str(round(late)))]
     centre.details = lambda _: not_yet
     asked_for = []
-    for _ in range(13):
+    for _ in range(6):
         shown = centre.poll()
         asked_for.append([request.about for request in centre.asked if request.endpoint == "log"])
     assert asked_for[1] == ["call-2", "call-1"]
-    assert asked_for[2:10] == [["call-2"]] * 8
-    assert asked_for[-1] == []
+    assert asked_for[2:] == [["call-2"], ["call-2"], [], []]
     assert OFFERED not in shown
+
+
+def test_a_damaged_detail_is_not_counted_in_part() -> None:
+    centre = Centre()
+    centre.calls = [call(1)]
+    centre.details = lambda _: detail(ringingOrder=[{"agentId": "1", "rings": [7]}])
+    centre.poll()
+    assert OFFERED not in centre.poll()
+    assert centre.seen["logs"].drift == ("log.response[].ringingOrder[].rings[]",)
 
 
 def test_what_came_late_is_counted() -> None:
@@ -745,6 +774,8 @@ def test_a_refused_detail_is_told_and_costs_no_other() -> None:
     centre.poll()
     assert centre.poll()[OFFERED] == "1"
     assert centre.seen["logs"].dropped[Dropped.REFUSED] == 1
+    centre.poll()
+    assert centre.count("log") == 0
 
 
 def test_a_locked_detail_fails_the_poll_and_nothing_is_forgotten() -> None:
@@ -884,8 +915,6 @@ def test_the_time_of_a_call_is_told_or_the_sum_is_not(fields: dict[str, Any], se
 
 
 def test_whatever_replaces_a_part_of_a_detail_nothing_is_raised_and_nothing_counted_twice() -> None:
-    from test_contract import STRANGE, nodes, replaced
-
     document = detail(agentStatus=around(change(29_000, "Available", 31_000, "On Call")), answered=False)
     truth = with_detail(document)
     for path in nodes(document):
@@ -925,3 +954,22 @@ def test_the_time_zone_is_the_accounts() -> None:
     vendor = zoho_voice(Site(ZoneInfo("Asia/Kolkata")))
     [request] = vendor.requests("logs", Moment(datetime(2026, 3, 29, 19, tzinfo=UTC)))
     assert asked(request, "fromDate") == asked(request, "toDate") == "2026-03-30"
+
+
+def test_every_field_of_the_recorded_answers_has_its_line_in_the_page() -> None:
+    page = (PAYLOADS.parent.parent / "docs" / "vendors" / "zoho_voice.md").read_text("utf-8")
+    table = [line for line in page.splitlines() if line.startswith("|")]
+    told = set(re.findall(r"\w+", " ".join(table)))
+    envelope = {"code", "users", "queues", "logs", "list", "overview", "agentmetrics", "log", "response", "rings"}
+    envelope |= {"queueDetails", "recording_duration", "calendarSummary", "histogramAggregation"}
+    statuses = {"Available", "On Break", "On Call", "Offline", "Busy", "Working Time", "2026-03-28", "2026-03-29"}
+    names = {
+        step
+        for file in (FOLDER / "full").rglob("*")
+        if file.is_file() and file.name != "metrics.txt"
+        for path in nodes(msgspec.json.decode(file.read_bytes()))
+        for step in path
+        if isinstance(step, str)
+    }
+    assert names - envelope - statuses - told == set()
+    assert len(names) > 80

@@ -6,7 +6,7 @@ the vendor needs a moment to have them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -26,7 +26,7 @@ MORE_PAGES = 2
 DETAILS = 20
 """Calls whose details one poll asks for."""
 
-_PATIENCE = 600.0  # seconds after a call's end in which the vendor may still find out how it rang
+_PATIENCE = 180.0  # seconds after a call's end in which the vendor may still find out how it rang
 _MISSED = "missed"
 _INBOUND = frozenset({"incoming", _MISSED})
 _DIRECTIONS = {
@@ -110,11 +110,17 @@ class Known(Struct, frozen=True):
     queues: tuple[str, ...] = ()
 
 
-def more_pages(reply: Reply, day: Day) -> tuple[int, ...]:
-    """Return where the further pages begin that this poll should read, if the newest is not all that is new."""
-    before = day.lists.get(reply.request.about, Listed())
-    now = _with_page(before, 0, decode(reply.body, LogsReply))
-    return () if now.whole else tuple(now.next + PAGE * number for number in range(MORE_PAGES))
+def more_pages(reply: Reply, day: Day, lists: Sequence[str]) -> tuple[int, ...]:
+    """Return where the further pages begin that this poll should read, if the newest is not all that is new.
+
+    Of several lists that were not read to their end the first goes on, so that a poll stays short.
+    """
+    about = reply.request.about
+    unread = [one for one in lists if one not in day.lists or not day.lists[one].whole]
+    now = _with_page(day.lists.get(about, Listed()), 0, decode(reply.body, LogsReply))
+    if now.whole or about not in (unread[:1] or lists):
+        return ()
+    return tuple(now.next + PAGE * number for number in range(MORE_PAGES))
 
 
 def read_calls(replies: Iterable[Reply], day: Day, known: Known, at: float, words: Words) -> Snapshot:
@@ -128,8 +134,9 @@ def read_calls(replies: Iterable[Reply], day: Day, known: Known, at: float, word
     for request, answer in pages:
         before = lists.get(request.about, Listed())
         lists[request.about] = _with_page(before, int(dict(request.query)["from"]), answer)
-        found |= {call.id: call for call in _new(before, answer.value.logs)}
-    later = [call for call in day.asked if call.id not in calls and call.is_young(at)]
+        found |= {call.id: call for call in _inbound(answer.value.logs)}
+    unready = {one.request.about for one in details} - calls.keys()
+    later = [call for call in day.asked if call.id in unready and call.is_young(at)]
     fresh = [call for key, call in found.items() if not any(key in one.known for one in day.lists.values())]
     finished = with_calls(day.finished, (row for rows in calls.values() for row in rows), words)
     caught_up = bool(day.lists) and day.asked == day.waiting and all(one.whole for one in lists.values())
@@ -153,10 +160,10 @@ def _page(reply: Reply) -> Decoded[LogsReply]:
     return Decoded(LogsReply(logs=[])) if reply.status == 204 else decode(reply.body, LogsReply)
 
 
-def _new(before: Listed, rows: Iterable[CallRow]) -> Iterator[Call]:
-    """Yield the inbound calls that are over and were not known."""
+def _inbound(rows: Iterable[CallRow]) -> Iterator[Call]:
+    """Yield the inbound calls that are over."""
     for row in rows:
-        if row.key and row.key not in before.known and _is_over(row) and row.kind in _INBOUND:
+        if row.key and _is_over(row) and row.kind in _INBOUND:
             yield Call(row.key, row.start, row.end)
 
 

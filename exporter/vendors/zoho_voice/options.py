@@ -41,8 +41,8 @@ class ZohoOptions(Struct, frozen=True, kw_only=True):
     """In place of the data centre's Voice host."""
     accounts_url: Url | None = None
     """In place of the data centre's token host."""
-    queues: Annotated[tuple[QueueId, ...], Meta(max_length=100)] = ()
-    """Ids; empty: the calls of the whole account are read together."""
+    queues: Annotated[tuple[QueueId, ...], Meta(max_length=6)] = ()
+    """Ids; empty: the calls of the whole account are read together. More lists would not fit the log's limit."""
 
     def __post_init__(self) -> None:
         if len(set(self.queues)) < len(self.queues):
