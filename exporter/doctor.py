@@ -1,23 +1,18 @@
 """Ask each vendor once, and tell what an account's key may see, what will be missing on /metrics, and why."""
 
 import ssl
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
-from exporter.app import opened, veil_of
+from exporter.app import veil_of
 from exporter.config import Account, Config
-from exporter.errors import PollFailed
-from exporter.metrics.families import CENTRE
 from exporter.model import Snapshot
-from exporter.plan import paces, vendor_of
-from exporter.poll import Ledger, ask
+from exporter.once import Look, filled, look_once
+from exporter.plan import vendor_of
+from exporter.poll import Ledger
 from exporter.tally import Tally
-from exporter.transport import Client
-from exporter.vendors.contract import Endpoint, Moment, Vendor
 from exporter.wire.http import Budget, Reply
 from exporter.wire.verdict import instant
 
@@ -57,51 +52,28 @@ class Checkup(Struct, frozen=True):
 
 async def examine(account: Account, config: Config, tls: ssl.SSLContext, log: FilteringBoundLogger) -> Checkup:
     """Ask every endpoint of an account of this config once, one after the other."""
-    vendor = vendor_of(account)
-    ledger = Ledger(Tally(), vendor.limit.calls_per_minute)
+    ledger = Ledger(Tally(), vendor_of(account).limit.calls_per_minute)
     veil = veil_of(config.privacy, account.name)
-    state_dir = config.server.state_dir
-    async with opened(account, vendor, ledger=ledger, state_dir=state_dir, tls=tls, log=log) as client:
-        seen: dict[str, Snapshot] = {}
-        findings = []
-        for endpoint in vendor.endpoints:
-            deadline = paces(account, vendor)[endpoint.name].deadline
-            findings.append(await _ask(vendor, endpoint, client, seen, veil=veil, deadline=deadline))
-    return Checkup(account.name, account.vendor, ledger.latest, tuple(findings))
+    looks = await look_once(account, ledger, config.server.state_dir, tls, log)
+    return Checkup(account.name, account.vendor, ledger.latest, tuple(_finding(look, veil) for look in looks))
 
 
-async def _ask(
-    vendor: Vendor,
-    endpoint: Endpoint,
-    client: Client,
-    seen: dict[str, Snapshot],
-    *,
-    veil: Callable[[Snapshot], Snapshot],
-    deadline: float,
-) -> Finding:
-    moment = Moment(datetime.now(UTC), seen)
-    began = time.monotonic()
-    try:
-        replies = await ask(vendor, endpoint.name, moment, client, deadline)
-        snapshot = vendor.read(endpoint.name, replies, moment)
-    except PollFailed as failed:
-        return Finding(endpoint.name, f"{failed.reason}: {failed.detail}", missing=endpoint.gives)
-    seen[endpoint.name] = snapshot
-    filled, shown = _filled(snapshot), _filled(veil(snapshot))
+def _finding(look: Look, veil: Callable[[Snapshot], Snapshot]) -> Finding:
+    gives = look.endpoint.gives
+    if look.snapshot is None:
+        failure = f"{look.failure.reason}: {look.failure.detail}" if look.failure else "no answer"
+        return Finding(look.endpoint.name, failure, missing=gives)
+    given, shown = filled(look.snapshot), filled(veil(look.snapshot))
     return Finding(
-        endpoint.name,
+        look.endpoint.name,
         None,
-        len(replies),
-        time.monotonic() - began,
-        tuple(name for name in endpoint.gives if name not in filled),
-        tuple(name for name in endpoint.gives if name in filled - shown),
-        snapshot.drift,
-        _clock_ahead(replies),
+        len(look.replies),
+        look.seconds,
+        tuple(name for name in gives if name not in given),
+        tuple(name for name in gives if name in given - shown),
+        look.snapshot.drift,
+        _clock_ahead(look.replies),
     )
-
-
-def _filled(snapshot: Snapshot) -> set[str]:
-    return {family.name for family in CENTRE if family.has_samples(snapshot)}
 
 
 def _clock_ahead(replies: tuple[Reply, ...]) -> float | None:

@@ -2,7 +2,6 @@
 
 import re
 import ssl
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,15 +9,11 @@ from urllib.parse import urlsplit
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from exporter.app import opened
 from exporter.config import Account
-from exporter.errors import PollFailed
-from exporter.model import Snapshot
-from exporter.plan import paces, vendor_of
-from exporter.poll import Ledger, ask
-from exporter.simulator.recorded import ORIGIN, place
+from exporter.once import Look, look_once
+from exporter.poll import Ledger
+from exporter.simulator.recorded import ORIGIN, arguments, place
 from exporter.tally import Tally
-from exporter.vendors.contract import Moment
 from exporter.wire.http import Reply
 
 _PERSONAL = re.compile(r"name|mail|phone|number|avatar|photo|pict|address|caller|token|secret|key$", re.IGNORECASE)
@@ -38,29 +33,24 @@ async def record(
     account: Account, folder: Path, state_dir: Path | None, tls: ssl.SSLContext, log: FilteringBoundLogger
 ) -> list[Written]:
     """Poll every endpoint of the account once, and keep each answer in a file at the path of its URL."""
-    vendor = vendor_of(account)
-    ledger = Ledger(Tally(), None)
     veil = Veil()
-    written: list[Written] = []
-    async with opened(account, vendor, ledger=ledger, state_dir=state_dir, tls=tls, log=log) as client:
-        seen: dict[str, Snapshot] = {}
-        for name, pace in paces(account, vendor).items():
-            moment = Moment(datetime.now(UTC), seen)
-            try:
-                replies = await ask(vendor, name, moment, client, pace.deadline)
-                seen[name] = vendor.read(name, replies, moment)
-                written.append(Written(name, tuple(_write(reply, folder, veil) for reply in replies)))
-            except PollFailed as failed:
-                written.append(Written(name, failure=f"{failed.reason}: {failed.detail}"))
-            except msgspec.MsgspecError:
-                written.append(Written(name, failure="the answer is not plain JSON: nothing is kept"))
-    return written
+    looks = await look_once(account, Ledger(Tally(), None), state_dir, tls, log)
+    return [_written(look, folder, veil) for look in looks]
+
+
+def _written(look: Look, folder: Path, veil: "Veil") -> Written:
+    if look.failure:
+        return Written(look.endpoint.name, failure=f"{look.failure.reason}: {look.failure.detail}")
+    try:
+        return Written(look.endpoint.name, tuple(_write(reply, folder, veil) for reply in look.replies))
+    except msgspec.MsgspecError:
+        return Written(look.endpoint.name, failure="the answer is not plain JSON: nothing is kept")
 
 
 def _write(reply: Reply, folder: Path, veil: "Veil") -> Path:
     address = urlsplit(reply.request.url)
     origin = f"{address.scheme}://{address.netloc}"
-    file = place(folder, address.path, reply.request.query)
+    file = place(folder, address.path, arguments(reply.request.query, reply.request.body or b""))
     file.parent.mkdir(parents=True, exist_ok=True)
     document = veil.over(msgspec.json.decode(reply.body))
     text = msgspec.json.format(msgspec.json.encode(document))

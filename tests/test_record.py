@@ -4,7 +4,7 @@ import pytest
 
 from exporter.record import Veil
 from exporter.simulator.exchange import Asked
-from exporter.simulator.recorded import Recorded, place
+from exporter.simulator.recorded import Recorded, arguments, place
 
 
 def test_what_is_anybodys_own_is_replaced_wherever_it_stands() -> None:
@@ -47,3 +47,23 @@ def test_no_path_leads_out_of_the_folder(tmp_path: Path) -> None:
 
 def test_whoever_asks_for_a_token_gets_one(tmp_path: Path) -> None:
     assert b"access_token" in Recorded(tmp_path).answer(Asked("POST", "/oauth/tokens", 0.0)).body
+
+
+def test_pages_asked_for_in_a_body_have_files_of_their_own_whenever_they_are_asked(tmp_path: Path) -> None:
+    asked = {
+        "form": b"count=100&offset=%d&from_date=2026-03-0%d+00%%3A00%%3A00",
+        "json": b'{"filter": {"offset": %d, "dateFilter": {"date": "2026-03-0%d"}}}',
+    }
+    for kind, body in asked.items():
+        for page in (0, 100):
+            file = place(tmp_path, f"/{kind}", arguments((), body % (page, 1)))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f'{{"page": {page}}}')
+    for kind, body in asked.items():
+        for page in (0, 100):
+            answer = Recorded(tmp_path).answer(Asked("POST", f"/{kind}", 0.0, body=body % (page, 9)))
+            assert answer.body == b'{"page": %d}' % page
+
+
+def test_what_opens_the_door_is_in_no_file_name() -> None:
+    assert arguments((), b"account_id=7&api_key=s3cret&count=1") == (("count", "1"),)
