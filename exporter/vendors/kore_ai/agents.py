@@ -23,6 +23,7 @@ from exporter.wire.http import Reply
 _CUT = 1.0  # second: the log is in whole ones
 _ROUNDING = 2.0  # seconds: of a duration, a start and an end, each cut
 _SKEW = 120.0  # seconds by which the vendor's clock may be ahead of ours
+_DATE = len("2026-03-29")  # which, alone, is no instant
 _DURATION = re.compile(r"([0-9]{1,6}):([0-5][0-9]):([0-5][0-9])", re.ASCII)
 
 
@@ -110,7 +111,7 @@ def _stay(told: payloads.Stay, today: Today, words: Words) -> Stay:
 def _instant(text: str | None, zone: timezone) -> float | None:
     """Return the instant of a date with a time; one that names its own offset is taken at its word."""
     try:
-        moment = datetime.fromisoformat(text) if text and "T" in text else None
+        moment = datetime.fromisoformat(text) if text and len(text) > _DATE else None
     except ValueError:
         return None
     if moment is None:
@@ -119,8 +120,8 @@ def _instant(text: str | None, zone: timezone) -> float | None:
 
 
 def _lasts(duration: str | None, seconds: float) -> bool:
-    """Return whether this is how long the stay lasted; None does not speak against it."""
-    if duration is None:
+    """Return whether this is how long the stay lasted; one that is not told does not speak against it."""
+    if duration in (None, OPEN):
         return True
     match = _DURATION.fullmatch(duration)
     if match is None:

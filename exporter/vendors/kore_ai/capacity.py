@@ -15,6 +15,8 @@ from exporter.wire.http import Reply
 def read_availability(reply: Reply) -> Snapshot:
     """Read the lists of agents, one a status; who is in two of them counts in the first.
 
+    Where somebody is lost nobody is counted: it might be one more, or one who counts already.
+
     Raises:
         Unreadable: the answer has none of the lists.
     """
@@ -34,14 +36,15 @@ def read_availability(reply: Reply) -> Snapshot:
         for key, row in listed.rows.items():
             agents.setdefault(key, _agent(row))
         counts[status] = len(agents) - before
+    invalid = sum(listed.invalid for listed in told.values())
     came = sum(len(listed.rows) + listed.duplicates for listed in told.values())
     absent = (status.upper() for status in TOLD if status not in told)
     drift = (f"{status.upper()}[].{path}" for status, listed in told.items() for path in listed.drift)
     return Snapshot(
         agents=tuple(agents.values()),
-        agents_by_status=counts if len(counts) == len(TOLD) else None,
+        agents_by_status=counts if len(counts) == len(TOLD) and not invalid else None,
         dropped={
-            Dropped.INVALID: sum(listed.invalid for listed in told.values()),
+            Dropped.INVALID: invalid,
             Dropped.DUPLICATE: came - len(agents),
         },
         drift=tuple(dict.fromkeys((*answer.drift, *absent, *drift))),

@@ -137,7 +137,7 @@ class PerformanceRow(_Told, frozen=True):
     aht: Seconds | None = field(name="AHT", default=None)
     """Mean time to handle, likewise."""
     sla: Annotated[int, Meta(ge=0, le=100)] | str | None = field(name="SLA", default=None)
-    """Whole percent, or "N/A"; a text by the page's table, a number in its sample."""
+    """Percent, or "N/A"; a text by the page's table, a whole number in its sample."""
 
 
 class PerformancePage(Page, frozen=True):

@@ -24,7 +24,8 @@ from exporter.vendors.kore_ai.words import TOLD, channel_of
 from exporter.wire.decode import decode
 from exporter.wire.http import Reply
 
-_PERCENT = re.compile(r"(100|[0-9]{1,2})%?", re.ASCII)
+# Below 1, but for 0, it might be a share of 1 as well.
+_PERCENT = re.compile(r"(0(?:\.0+)?|[1-9][0-9]?(?:\.[0-9]+)?|100(?:\.0+)?)%?", re.ASCII)
 _ENDED_BY_SYSTEM = {
     "outside_hours": "out_of_business_hours",
     "no_agents": "no_agents_available",
@@ -172,4 +173,4 @@ def _service_level(rows: Sequence[PerformanceRow]) -> float | None:
     if len(rows) != 1 or not rows[0].total_conversation:
         return None
     match = _PERCENT.fullmatch(str(rows[0].sla))
-    return int(match[1]) / 100 if match else None
+    return float(match[1]) / 100 if match else None

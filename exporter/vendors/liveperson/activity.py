@@ -86,9 +86,10 @@ def _slices(answer: Decoded[AgentActivityReply]) -> Sequence[AgentStates]:
     piece, slices = answer.value.agents_metrics, answer.value.metrics_by_intervals or []
     if piece is not None and (piece.metrics_per_agent or not (slices or answer.drift)):
         return [piece]
-    if answer.drift or not slices or len({one.timestamp for one in slices}) < len(slices):
+    told = [one.agents for one in slices if one.agents is not None]
+    if answer.drift or not told or not len(told) == len(slices) == len({one.timestamp for one in slices}):
         raise Unreadable(Reason.SCHEMA, f"{AGENT_ACTIVITY} is not as documented: its intervals make no sum")
-    return [one.metrics_data.agents_metrics for one in slices]
+    return told
 
 
 def _told_once(rows: Sequence[AgentState]) -> Iterable[AgentState]:

@@ -71,7 +71,8 @@ def read_engagements(reply: Reply) -> Snapshot:
         Unreadable: the answer has neither breakdown.
     """
     answer = decode(reply.body, EngagementsReply)
-    by_skill, by_agent = answer.value.skills_metrics_per_agent, answer.value.agents_metrics
+    by_skill = answer.value.skills_metrics_per_agent or answer.value.skills_metrics
+    by_agent = answer.value.agents_metrics
     if by_skill is None and by_agent is None:
         raise Unreadable(Reason.SCHEMA, f"{ENGAGEMENTS} tells of neither skills nor agents")
     skills = by_skill.metrics_per_skill if by_skill else {}

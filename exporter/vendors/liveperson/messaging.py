@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from exporter.errors import Reason, Unreadable
 from exporter.model import ALL_QUEUES, Agent, Channel, Dropped, Queue, Snapshot, Status, count_by_status
 from exporter.vendors.liveperson.payloads import (
@@ -20,6 +22,7 @@ from exporter.wire.decode import Decoded, decode
 from exporter.wire.http import Reply
 
 _AWAY, _NO_REASON = "AWAY", "-1"
+_SKILLS = "agentStatusRecords[].agentSkills"
 _STATUSES = {
     "ONLINE": Status.AVAILABLE,
     "BACK_SOON": Status.BUSY,  # keeps the conversations that are open, and is given no new ones
@@ -77,12 +80,16 @@ def read_agent_status(
     words = {**_STATUSES, **taught}
     agents = {key: _agent(key, row, words) for key, row in rows.items()}
     told = ("current_status", "current_status_start_time_l", "configured_max_slots", "load", "agent_skills")
+    invalid = sum(page.invalid_rows for page in pages)
+    queues = tuple(_members(rows, agents, skills))
+    if invalid or any(_SKILLS in page.drift for page in pages):  # whoever is lost is in one of these counts
+        queues = tuple(replace(queue, agents=None) for queue in queues)
     return Snapshot(
         agents=tuple(agents.values()),
-        agents_by_status=count_by_status(agents.values()),
-        queues=tuple(_members(rows, agents, skills)),
+        agents_by_status=None if invalid else count_by_status(agents.values()),
+        queues=queues,
         dropped={
-            Dropped.INVALID: sum(page.invalid_rows for page in pages),
+            Dropped.INVALID: invalid,
             Dropped.DUPLICATE: sum(len(page.value.agent_status_records) for page in pages) - len(rows),
         },
         drift=drift(AGENT_STATUS, pages, rows.values(), told),
@@ -129,7 +136,7 @@ def _members(
     names: dict[str, str | None] = {}
     members: dict[str, list[Agent]] = {}
     for key, row in rows.items():
-        for skill, name in {str(one.skill_id): one.skill_name for one in row.agent_skills}.items():
+        for skill, name in {str(one.skill_id): one.skill_name for one in row.agent_skills or ()}.items():
             if not wanted or skill in wanted:
                 names.setdefault(skill, name)
                 members.setdefault(skill, []).append(agents[key])

@@ -89,7 +89,7 @@ class SkillEngagements(Struct, frozen=True, rename="camel"):
 
 
 class EngagementsBySkill(Struct, frozen=True, rename="camel"):
-    """The documented name of it is skillsMetrics, the sent one is another."""
+    """All skills, each with its agents."""
 
     metrics_per_skill: dict[str, SkillEngagements]
 
@@ -104,6 +104,8 @@ class EngagementsReply(Struct, frozen=True, rename="camel"):
     """Both breakdowns, as they are asked for."""
 
     skills_metrics_per_agent: EngagementsBySkill | None = None
+    skills_metrics: EngagementsBySkill | None = None
+    """The name of it in the text of the page; the samples have the other one."""
     agents_metrics: EngagementsByAgent | None = None
 
 
@@ -142,15 +144,20 @@ class AgentStates(Struct, frozen=True, rename="camel"):
 class IntervalData(Struct, frozen=True, rename="camel"):
     """The wrapper of an interval's data."""
 
-    agents_metrics: AgentStates
+    agents_metrics: AgentStates | None = None
 
 
-class Interval(Struct, frozen=True, rename="camel"):
+class Interval(IntervalData, frozen=True, rename="camel", kw_only=True):
     """A slice of the time asked for."""
 
     timestamp: Count
     """Its end, in milliseconds since the Unix epoch, rounded up to five minutes: it may lie in the future."""
-    metrics_data: IntervalData
+    metrics_data: IntervalData | None = None
+
+    @property
+    def agents(self) -> AgentStates | None:
+        """The agents, in the wrapper or, as samples now and then have it, without; None where in neither."""
+        return (self.metrics_data or self).agents_metrics
 
 
 class AgentActivityReply(Struct, frozen=True, rename="camel"):
@@ -231,7 +238,7 @@ class AgentRecord(Struct, frozen=True, rename="camel", gc=False):
     open_assigned_conversations: Count | None = None
     load: Seconds | None = None
     """Percent; above 100 where conversations weigh more than the slots bear."""
-    agent_skills: list[Skill] = []
+    agent_skills: list[Skill] | None = []
 
 
 class Shards(Struct, frozen=True, rename="camel"):

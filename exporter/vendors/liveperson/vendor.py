@@ -21,6 +21,7 @@ from exporter.vendors.liveperson.chat import (
     read_service_level,
 )
 from exporter.vendors.liveperson.endpoints import CHAT, MESSAGING, OF_TODAY, PATHS
+from exporter.vendors.liveperson.envelope import opened
 from exporter.vendors.liveperson.messaging import read_agent_status, read_message_queues, read_summary
 from exporter.vendors.liveperson.options import (
     DAY,
@@ -137,7 +138,7 @@ class LivePerson:
         """Return the next page of the agents; nothing else has pages."""
         if reply.request.endpoint != AGENT_STATUS:
             return ()
-        page = decode(reply.body, AgentPage)
+        page = decode(opened(reply).body, AgentPage)
         rows = len(page.value.agent_status_records) + page.invalid_rows
         query = dict(reply.request.query)
         offset, count = int(query["offset"]) + rows, page.value.metadata.count
@@ -145,8 +146,9 @@ class LivePerson:
         return (replace(reply.request, query=tuple((query | {"offset": str(offset)}).items())),) if more else ()
 
     def judge(self, reply: Reply) -> PollFailed | None:
-        """Trust the status; the body of an error only adds LivePerson's word for it."""
-        return by_status(reply, "" if reply.status == 200 else _error_word(reply.body))
+        """Trust the status, that inside of an envelope too; an error's body only adds LivePerson's word for it."""
+        answer = opened(reply) if reply.status == 200 else reply
+        return by_status(answer, "" if answer.status == 200 else _error_word(reply.body))
 
     def budget(self, _reply: Reply) -> Budget | None:
         """Return None: LivePerson never tells what is left."""
@@ -154,6 +156,7 @@ class LivePerson:
 
     def read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> Snapshot:
         """Turn the replies of one poll into a snapshot; what is of today ends with it."""
+        replies = tuple(map(opened, replies))
         if endpoint in OF_TODAY:
             tomorrow = midnight(midnight(moment.at, self._site.zone) + timedelta(hours=36), self._site.zone)
             snapshot = self._read(endpoint, replies, moment) if replies else Snapshot()

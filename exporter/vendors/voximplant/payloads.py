@@ -160,11 +160,21 @@ class CallRecord(Record, frozen=True):
     THT: Seconds | None = None
 
 
+class Calls(Struct, frozen=True):
+    """A number of calls; its percentage follows from it."""
+
+    count: Count
+
+
+Counted = Calls | list[Calls] | Count | None
+"""A plain number of an agent's calls; an object of a queue's in the samples, a list in the reference."""
+
+
 class OperatorRecord(CallRecord, frozen=True):
     """What one agent has done with calls."""
 
-    AC: Count | None = None
-    UAC: Count | None = None
+    AC: Counted = None
+    UAC: Counted = None
     TDT: Seconds | None = None
 
 
@@ -192,12 +202,6 @@ class OperatorReply(Struct, frozen=True):
     result: list[OperatorGroup]
 
 
-class Calls(Struct, frozen=True):
-    """A number of calls; its percentage follows from it."""
-
-    count: Count
-
-
 class ServiceLevel(Struct, frozen=True):
     """The calls that were answered in time, for one meaning of it."""
 
@@ -213,9 +217,9 @@ class QueueRecord(CallRecord, frozen=True):
     QL: Item | None = None
     """Calls, though the page's text says seconds."""
     TC: Count | None = None
-    AC: Calls | list[Calls] | Count | None = None
-    UAC: Calls | list[Calls] | Count | None = None
-    RC: Calls | list[Calls] | Count | None = None
+    AC: Counted = None
+    UAC: Counted = None
+    RC: Counted = None
     SL: list[ServiceLevel] | None = None
     TWT: Seconds | None = None
     TST: Seconds | None = None
@@ -245,7 +249,9 @@ def _of(record: Struct, item: str, part: str) -> Told:
     return getattr(getattr(record, item), part, None)
 
 
-def _calls(name: str) -> Callable[[Struct], Told]:
+def calls(name: str) -> Callable[[Struct], Told]:
+    """Return what reads a number of calls, in whichever form."""
+
     def read(record: Struct) -> Told:
         match getattr(record, name):
             case Calls(count) | [Calls(count)] | int(count):
@@ -266,10 +272,10 @@ class Field(Struct, frozen=True):
 
 QUEUE_FIELDS: tuple[Field, ...] = (
     Field(Measure.OFFERED, lambda record: getattr(record, "TC", None)),
-    Field(Measure.ANSWERED, _calls("AC")),
-    Field(Measure.OUTCOMES, _calls("UAC"), "unanswered"),
+    Field(Measure.ANSWERED, calls("AC")),
+    Field(Measure.OUTCOMES, calls("UAC"), "unanswered"),
     Field(Measure.OUTCOMES, lambda record: _of(record, "AT", "count"), "abandoned"),
-    Field(Measure.OUTCOMES, _calls("RC"), "rejected"),
+    Field(Measure.OUTCOMES, calls("RC"), "rejected"),
     Field(Measure.WAIT_SECONDS, seconds("TWT", "WT")),
     Field(Measure.RING_SECONDS, seconds("TST", "SA")),
     Field(Measure.ABANDON_SECONDS, seconds("TAT", "AT")),

@@ -19,6 +19,7 @@ from exporter.model import (
     count_by_status,
     count_online,
 )
+from exporter.vendors.voximplant.names import abbreviated
 from exporter.vendors.voximplant.payloads import (
     QUEUE_DAY,
     QUEUE_FIELDS,
@@ -38,6 +39,7 @@ from exporter.vendors.voximplant.payloads import (
     StatusReply,
     User,
     UsersReply,
+    calls,
     seconds,
 )
 from exporter.vendors.voximplant.words import Words
@@ -123,12 +125,16 @@ def _agents(row: QueueState, engaged: Mapping[str, Status] | None) -> dict[Statu
 
 
 def read_users(replies: Sequence[Reply], words: Words) -> Snapshot:
-    """Read the users of the application: those with a status are its agents."""
+    """Read the users of the application: those with a status are its agents.
+
+    Where a user is lost, or none of them has a status, nobody can tell how many agents there are.
+    """
     answers = [decode(reply.body, UsersReply) for reply in replies]
     rows = listed(answers, USERS, "user_id")
     agents = tuple(_user(key, row, words) for key, row in rows.items())
-    told = "result[].acd_status" not in drift(answers)
-    by_status = count_by_status([one for one in agents if one.status]) if told else None
+    serving = [one for one in agents if one.status]
+    lost = "result[].acd_status" in drift(answers) or any(answer.invalid_rows for answer in answers)
+    by_status = None if lost or (agents and not serving) else count_by_status(serving)
     return Snapshot(
         agents=agents,
         agents_online=count_online(by_status),
@@ -205,7 +211,7 @@ def _status_day(key: str, records: Iterable[StatusRecord], words: Words) -> Agen
 
 def read_operators(reply: Reply) -> Snapshot:
     """Read what each agent has done with calls today."""
-    answer = decode(reply.body, OperatorReply)
+    answer = decode(abbreviated(reply.body), OperatorReply)
     people, twice = _by_agent(answer)
     return Snapshot(
         agents=tuple(_call_day(key, records) for key, records in people.items()),
@@ -220,8 +226,8 @@ def _call_day(key: str, records: Sequence[OperatorRecord]) -> Agent:
 
     return Agent(
         key,
-        accepted=together(lambda record: getattr(record, "AC", None)),
-        missed=together(lambda record: getattr(record, "UAC", None)),
+        accepted=together(calls("AC")),
+        missed=together(calls("UAC")),
         answer_seconds=together(seconds("TDT", "SA")),
         contact_seconds=together(seconds("TTT", "TT")),
         wrap_up_seconds=together(seconds("TACW", "ACW")),
@@ -256,7 +262,7 @@ def read_queue_day(replies: Sequence[Reply]) -> Snapshot:
     """Read the day of each queue; the pages of the list that they were asked for by come first."""
     pages = [decode(reply.body, QueuesReply) for reply in replies if reply.request.endpoint == QUEUES]
     days = [reply for reply in replies if reply.request.endpoint == QUEUE_DAY]
-    answers = [(reply.request.about, decode(reply.body, QueueDayReply)) for reply in days]
+    answers = [(reply.request.about, decode(abbreviated(reply.body), QueueDayReply)) for reply in days]
     refused = len(live_queues(listed(pages, QUEUES, "acd_queue_id"))) - len(days)
     whole = [(queue, answer.value.result) for queue, answer in answers if not answer.invalid_rows]
     lost = dropped(sum(answer.invalid_rows for _, answer in answers), 0)

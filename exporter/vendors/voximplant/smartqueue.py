@@ -97,7 +97,7 @@ def read_sq_agents(replies: Sequence[Reply], words: Words) -> Snapshot:
     answers = [decode(reply.body, SqAgentsReply) for reply in replies]
     rows = listed(answers, SQ_AGENTS, "user_id")
     agents = tuple(_agent(key, row, words) for key, row in rows.items())
-    by_status = count_by_status(agents)
+    by_status = None if any(answer.invalid_rows for answer in answers) else count_by_status(agents)
     return Snapshot(
         agents=agents,
         agents_online=count_online(by_status),
