@@ -193,7 +193,7 @@ def config(floor: Floor, base_url: str) -> str:
       access_token: {keys.access_token}
       access_token_secret: {keys.access_token_secret}
     options:
-      account_id: "{keys.account_id}"
+      account_id: {keys.account_id}
       family: chat
       domain_api_url: {base_url}
 """

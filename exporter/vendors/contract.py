@@ -21,7 +21,7 @@ class Endpoint(Struct, frozen=True):
     gives: tuple[str, ...]
     """The metrics that its answers can fill, named after the prefix, but for those that take two polls."""
     every: int = 1
-    """How many of the account's intervals lie between two polls: 1 or 2 for what is live, more for what is slow."""
+    """How many of the account's intervals lie between two polls: 1 or 2 for what is live, more for the rest."""
     at_least: float = 5.0
     """Seconds between two polls below which the vendor forbids, or gains nothing by, asking."""
 

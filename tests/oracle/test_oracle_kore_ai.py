@@ -90,6 +90,7 @@ def agents(floor: Floor) -> Facts:
             yield fact("longest_seconds_in_state", max(lengths), **labels)
             yield fact("state_entries_today", len(begun), **labels)
     at_work = [Status.BUSY if desk.engaged else desk.presence for desk in floor.desks.values()]
+    yield fact("agents_online", sum(status is not Status.OFFLINE for status in at_work))
     for status in Status:
         yield fact("agents", at_work.count(status), status=status)
 

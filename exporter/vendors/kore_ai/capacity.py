@@ -4,7 +4,7 @@ from collections.abc import Collection
 from operator import attrgetter
 
 from exporter.errors import Reason, Unreadable
-from exporter.model import Agent, Dropped, Snapshot
+from exporter.model import Agent, Dropped, Snapshot, count_online
 from exporter.vendors.kore_ai.listing import read_rows, together
 from exporter.vendors.kore_ai.payloads import AVAILABILITY, Availability, AvailableRow, Capacity
 from exporter.vendors.kore_ai.words import TOLD
@@ -40,9 +40,11 @@ def read_availability(reply: Reply) -> Snapshot:
     came = sum(len(listed.rows) + listed.duplicates for listed in told.values())
     absent = (status.upper() for status in TOLD if status not in told)
     drift = (f"{status.upper()}[].{path}" for status, listed in told.items() for path in listed.drift)
+    by_status = counts if len(counts) == len(TOLD) and not invalid else None
     return Snapshot(
         agents=tuple(agents.values()),
-        agents_by_status=counts if len(counts) == len(TOLD) and not invalid else None,
+        agents_online=count_online(by_status),
+        agents_by_status=by_status,
         dropped={
             Dropped.INVALID: invalid,
             Dropped.DUPLICATE: came - len(agents),

@@ -4,12 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from exporter.config.types import Duration, Url
+from exporter.config.types import Duration, Key, Url
 from exporter.wire.auth import SignedToken
 from exporter.wire.secret import Secret
-
-Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-"""It becomes a part of a URL or a header."""
 
 _SHORTEST_LIFE = 120.0  # shorter, and a token would be signed anew with every call
 _EARLY = 30.0  # the vendor does not say how exact clocks must be
@@ -18,20 +15,20 @@ _EARLY = 30.0  # the vendor does not say how exact clocks must be
 class KoreCredentials(Struct, frozen=True, kw_only=True):
     """The JWT app, to which the API scopes are mapped."""
 
-    client_id: Id
+    client_id: Key
     client_secret: Secret
 
 
 class KoreOptions(Struct, frozen=True, kw_only=True):
     """Which account and app, and which of the vendor's ways to the same numbers it offers."""
 
-    account_id: Id
-    stream_id: Id
+    account_id: Key
+    stream_id: Key
     base_url: Url = "https://platform.kore.ai"
     version: Literal["v1", "v3"] = "v1"
     """Of agentstatusdetails."""
     queue_source: Literal["queue_performance", "queue_stats"] = "queue_performance"
-    queues: Annotated[tuple[Id, ...], Meta(max_length=100)] = ()
+    queues: Annotated[tuple[Key, ...], Meta(max_length=100)] = ()
     """The ids of those to ask for; empty: all."""
     wait_unit: Literal["milliseconds", "seconds"] | None = None
     """Of all times of queues, about which the documentation contradicts itself; None leaves them out."""

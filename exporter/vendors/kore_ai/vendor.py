@@ -41,7 +41,7 @@ STATUS_METRICS = (
     "state_entries_today",
     "window_start_timestamp_seconds",
 )
-AVAILABILITY_METRICS = ("agents", "agent_contacts", "agent_slots")
+AVAILABILITY_METRICS = ("agents_online", "agents", "agent_contacts", "agent_slots")
 QUEUE_METRICS = ("calls_waiting", "calls_in_progress", "queue_agents", "queue_info")
 PERFORMANCE_METRICS = (
     *QUEUE_METRICS,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from exporter.config.types import Url
+from exporter.config.types import Key, Url
 from exporter.vendors.liveperson.domain import found_at
 from exporter.wire.auth import OAuth1, Scheme, TokenGrant
 from exporter.wire.http import LookUp
@@ -40,7 +40,7 @@ class LivePersonCredentials(Struct, frozen=True, kw_only=True):
 class LivePersonOptions(Struct, frozen=True, kw_only=True):
     """Which account, and which of its skills and agents."""
 
-    account_id: Annotated[str, Meta(pattern="^[0-9A-Za-z]{1,32}$")]
+    account_id: Key
     family: Literal["chat", "messaging"]
     domain_api_url: Url = "https://api.liveperson.net"
     """Who knows at which hosts the account lives."""
