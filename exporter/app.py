@@ -1,27 +1,30 @@
 """The composition root: builds everything from a Config, runs it in one task group, and swaps it on reload."""
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from exporter import __version__, web
 from exporter.config import Account, Config, ConfigError, Privacy
+from exporter.lease import candidate
 from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.publisher import Publisher
 from exporter.model import Snapshot
-from exporter.plan import paces, vendor_of
+from exporter.plan import UNKEPT, paces, rations_tokens, vendor_of
 from exporter.poll import AccountPoll, Ledger
 from exporter.privacy import veil
-from exporter.store import Store
+from exporter.store import Store, World
 from exporter.tally import Tally
 from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Vendor
@@ -52,7 +55,11 @@ class Exporter:
         lines_dropped: Callable[[], int],
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Build it inside a running loop; `read` reads the config anew for a reload, `wall` tells the time."""
+        """Build it inside a running loop; `read` reads the config anew for a reload, `wall` tells the time.
+
+        Raises:
+            ConfigError: the config's web_config or ha cannot be used here.
+        """
         self._config = config
         self._read = read
         self._log = log
@@ -63,10 +70,18 @@ class Exporter:
         self._process = ProcessMetrics(CollectorRegistry(), __version__)
         self._process.log_lines_dropped.set_function(lines_dropped)
         self._process.config_read(wall())
+        failed, lease = self._process.lease_failures.inc, config.server.lease
+        self._election = config.server.ha and candidate(lease, os.environ, wall=wall, log=log, on_failure=failed)
+        self._leading = self._election is None
+        self._process.is_leader.set(self._leading)
         self._changed = asyncio.Event()
         self.store = Store(self._changed.set)
-        self._publisher = Publisher(self._process, lambda: self.store.world, self._changed, self._worker)
+        self._publisher = Publisher(self._process, self._shown, self._changed, self._worker)
         self._accounts: dict[str, tuple[Terms, asyncio.Task[None]]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        guarded = config.server.web_config
+        self._gate = web.Gate(guarded, os.environ, log) if guarded else None
+        self.scheme = "https" if self._gate and self._gate.tls else "http"
         self._reloading = asyncio.Lock()
         self._stopping = False
         self._started = self._beat = self._clock()
@@ -78,16 +93,29 @@ class Exporter:
             OSError: the address cannot be bound.
         """
         listen = self._config.server.listen
-        async with web.serve(self._site(), listen.host, listen.port) as port, asyncio.TaskGroup() as tasks:
+        gate = self._gate
+        door = gate.handshake if gate and gate.tls else None
+        async with (
+            gate or nullcontext(),
+            web.serve(self._site(), listen.host, listen.port, door=door) as port,
+            asyncio.TaskGroup() as tasks,
+        ):
             own = [tasks.create_task(self._watch("heartbeat", self._heartbeat))]
             own.append(tasks.create_task(self._watch("publisher", self._publisher.run)))
+            contending = None
             try:
                 await self._apply(self._config)
+                if self._election:
+                    contend = partial(self._election.run, self._lead)
+                    contending = tasks.create_task(self._watch("election", contend))
                 listening(port)
                 await stop.wait()
                 self._log.info("stopping")
             finally:
                 self._stopping = True  # a reload that is under way must not begin what nobody would end
+                if contending:
+                    contending.cancel()
+                    await asyncio.wait({contending})  # the lease is given back
                 await self._end(tuple(self._accounts))
                 for task in own:
                     task.cancel()
@@ -116,8 +144,8 @@ class Exporter:
             self._log.exception("reload_broke")
             return (f"a fault of the exporter itself: {type(fault).__name__}",)
         before, server = self._config.server, config.server
-        if (server.listen, server.reload) != (before.listen, before.reload):
-            detail = "server.listen and server.reload take effect at the next start"
+        if replace(server, state_dir=None) != replace(before, state_dir=None):
+            detail = "of server, only state_dir takes effect before the next start"
             self._log.warning("server_unchanged", detail=detail)
         if not self._stopping:
             await self._apply(config)
@@ -127,10 +155,9 @@ class Exporter:
     async def _apply(self, config: Config) -> None:
         """End the accounts that are gone or changed, begin those that are new or changed, leave the others."""
         self._config = config
-        wanted = {
-            account.name: Terms(account, config.privacy, config.server.state_dir) for account in config.accounts
-        }
+        wanted = self._wanted()
         await self._end(tuple(name for name, (terms, _) in self._accounts.items() if wanted.get(name) != terms))
+        wanted = self._wanted()  # anew: it may be another's turn meanwhile
         for name, terms in wanted.items():
             if name not in self._accounts:
                 poll = self._watch(name, partial(self._poll, terms))
@@ -138,17 +165,41 @@ class Exporter:
         await asyncio.sleep(0)  # the new ones enter the World, which then takes the order of the config
         self.store.keep(tuple(wanted))
 
+    def _wanted(self) -> dict[str, Terms]:
+        """Return the accounts that are to be polled now."""
+        config = self._config
+        accounts = config.accounts if self._leading and not self._stopping else ()
+        return {one.name: Terms(one, config.privacy, config.server.state_dir) for one in accounts}
+
     async def _end(self, names: tuple[str, ...]) -> None:
-        tasks = [self._accounts.pop(name)[1] for name in names]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End these at once, and return when all that were ever ended are over."""
+        for name in names:
+            task = self._accounts.pop(name)[1]
+            task.cancel()  # only once: the second time would cut short what it does to end well
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    async def _lead(self, leading: bool) -> None:  # noqa: FBT001 - the election's own words
+        """Begin to poll; or end it, and return when no poll is going on and no account on the page."""
+        self._leading = leading
+        self._process.is_leader.set(leading)
+        self._process.lease_taken.inc(leading)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._apply(self._config))
+            both.create_task(self._publisher.publish())
+
+    def _shown(self) -> World:
+        return self.store.world if self._leading else World()
 
     async def _poll(self, terms: Terms) -> None:
         account = terms.account
         vendor = vendor_of(account)
         tally = Tally()
         ledger = Ledger(tally, vendor.limit.calls_per_minute)
+        if rations_tokens(vendor) and terms.state_dir is None:
+            self._log.warning("tokens_not_kept", vendor=account.vendor, account=account.name, detail=UNKEPT)
         async with opened(
             account, vendor, ledger=ledger, state_dir=terms.state_dir, tls=self._tls, log=self._log
         ) as client:
@@ -188,14 +239,19 @@ class Exporter:
                 worst = max(worst, self._beat - due)
             self._process.loop_lag.set(worst)
 
+    def _standing_by(self) -> bool | None:
+        """Tell whether another replica polls; None where that is not known."""
+        return not self._leading if self._election is None or self._election.seen else None
+
     def _site(self) -> web.Site:
         return web.build(
             page=lambda: self._publisher.page,
-            world=lambda: self.store.world,
-            pulse=lambda: web.Pulse(self._started, self._beat, self._clock()),
+            world=self._shown,
+            pulse=lambda: web.Pulse(self._started, self._beat, self._clock(), self._standing_by()),
             reload=self.reload if self._config.server.reload else None,
             clock=self._wall,
             log=self._log,
+            gate=self._gate,
         )
 
 

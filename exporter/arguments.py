@@ -9,6 +9,7 @@ from exporter.shard import Shard
 
 SIMULATOR_PORT = 10778
 WHOLE = Shard()
+_DAY_MINUTES = 24 * 60
 _FASTEST = 10_000.0  # seconds of a simulated life a second: more would take a core for itself
 
 
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     health.add_argument("--config", type=Path, default=Path("config.yaml"), help="default: %(default)s")
     demo = command("demo", "a simulated contact centre and the exporter; no account needed")
     demo.add_argument("--config", type=Path, help="a config whose accounts are simulated (default: built in)")
+    _rush_option(demo)
     _serve_options(demo)
     simulate = command("simulate", "the simulated contact centre alone")
     simulate.add_argument(
@@ -48,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     )
     simulate.add_argument("--speed", type=_speed, default=1.0, help="seconds of its life a second")
     simulate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    _rush_option(simulate)
     simulate.add_argument("--faults", type=Path, help="a JSON file of faults to inject")
     recording = command(
         "record",
@@ -82,6 +85,16 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-format", choices=("auto", "console", "json"), default="auto")
 
 
+def _rush_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rush",
+        metavar="MINUTES",
+        type=_minutes,
+        default=0,
+        help="begin with a rush of so many minutes: five times the calls (default: as the hour is)",
+    )
+
+
 def _address(text: str) -> Listen:
     try:
         return read_listen(text)
@@ -92,6 +105,12 @@ def _address(text: str) -> Listen:
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 7 and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of agents")
+    return int(text)
+
+
+def _minutes(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= _DAY_MINUTES):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes from 1 to {_DAY_MINUTES}")
     return int(text)
 
 

@@ -255,7 +255,7 @@ async def _repeat(folder: Path, port: int) -> int:
 
 async def _play(arguments: argparse.Namespace) -> int:
     """Run a simulated centre and the exporter beside it."""
-    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE)
+    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE, rush_minutes=arguments.rush)
     dialects = {vendor: stage.open(floor) for vendor, stage in STAGES.items()}
     ports = _ports(SIMULATOR_PORT) if arguments.config else {}
     async with server.serve(dialects, ports=ports) as urls, asyncio.TaskGroup() as tasks:
@@ -284,7 +284,7 @@ def _faults(path: Path | None) -> tuple[Fault, ...]:
 
 async def _act(arguments: argparse.Namespace) -> int:
     """Run a simulated centre alone, until a signal ends it."""
-    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE, arguments.seed)
+    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE, arguments.seed, arguments.rush)
     faults = _faults(arguments.faults)
     dialects = {vendor: Faulty(stage.open(floor), faults, floor) for vendor, stage in STAGES.items()}
     stop = asyncio.Event()

@@ -40,10 +40,13 @@ class Shard(Struct, frozen=True):
         return max(range(self.count), key=lambda number: _weight(account, number)) == self.number
 
     def of(self, config: Config) -> Config:
-        """Return the config with this replica's accounts alone."""
+        """Return the config with this replica's accounts alone, and with a lease of its own."""
         if self.count == 1:
             return config
-        return replace(config, accounts=tuple(one for one in config.accounts if self.owns(one.name)))
+        lease = replace(config.server.lease, name=f"{config.server.lease.name}-{self.number}-of-{self.count}")
+        server = replace(config.server, lease=lease) if config.server.ha else config.server
+        accounts = tuple(one for one in config.accounts if self.owns(one.name))
+        return replace(config, server=server, accounts=accounts)
 
 
 def _weight(account: str, number: int) -> bytes:

@@ -155,6 +155,9 @@ def test_the_shipped_config_marks_the_lines_to_change() -> None:
 def keys(shape: type[Struct], path: str) -> Iterator[str]:
     """Yield the way to every key of a shape."""
     for field in fields(shape):
+        if isinstance(field.type, type) and issubclass(field.type, Struct):
+            yield from keys(field.type, f"{path}{field.name}.")
+            continue
         yield f"{path}{field.name}"
         row = next(iter(get_args(field.type)), None)
         if isinstance(row, type) and issubclass(row, Struct) and get_origin(field.type) is tuple:

@@ -1,7 +1,7 @@
 """The config file: read whole, checked whole, told whole."""
 
 from exporter.config.load import load
-from exporter.config.models import Account, Config, Pace, Polling, Privacy, Server, VendorShapes
+from exporter.config.models import Account, Config, Lease, Pace, Polling, Privacy, Server, VendorShapes
 from exporter.config.problems import ConfigError, Problem
 from exporter.config.types import Duration, Listen, Share, Url, read_listen
 
@@ -10,6 +10,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Duration",
+    "Lease",
     "Listen",
     "Pace",
     "Polling",

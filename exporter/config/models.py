@@ -6,7 +6,18 @@ from typing import ClassVar, Literal, Protocol
 from msgspec import Struct
 
 from exporter.config.problems import Misfit
-from exporter.config.types import Address, Age, Interval, Listen, Location, Name, Share, TimeZone
+from exporter.config.types import (
+    Address,
+    Age,
+    Interval,
+    Listen,
+    Location,
+    Name,
+    ObjectName,
+    Share,
+    Term,
+    TimeZone,
+)
 from exporter.model import Status
 from exporter.wire.secret import Secret
 
@@ -20,6 +31,17 @@ class VendorShapes(Protocol):
     Options: ClassVar[type[Struct]]
 
 
+class Lease(Struct, frozen=True, kw_only=True):
+    """The Lease of a Kubernetes cluster whose holder polls while the other replicas stand by."""
+
+    name: ObjectName = "contact-center-exporter"
+    """The same for all replicas, and no other program's."""
+    namespace: ObjectName | None = None
+    """None: that of the pod."""
+    duration: Term = 15.0
+    """How long the others wait when its holder falls silent."""
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """How the exporter is reached, and where it keeps what must survive a restart."""
 
@@ -28,6 +50,15 @@ class Server(Struct, frozen=True, kw_only=True):
     """Where rotating tokens are kept; None where the config names no place for them."""
     reload: bool = False
     """Whether POST /-/reload is served."""
+    web_config: Location | None = None
+    """The file of TLS and passwords, which `exporter.web` reads; None: everybody is answered, in plain HTTP."""
+    ha: Literal["kubernetes-lease"] | None = None
+    """How one of several replicas is found that polls; None: this one polls."""
+    lease: Lease = Lease()
+
+    def __post_init__(self) -> None:
+        if self.ha is None and self.lease != Lease():
+            raise Misfit("lease has no effect", "ha: kubernetes-lease beside it, or leave the key out")
 
 
 class Polling(Struct, frozen=True, kw_only=True):

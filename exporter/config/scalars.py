@@ -26,7 +26,7 @@ def read_scalar(node: Scalar, shape: Any, place: Place) -> Any:
         TypeError: the shape is of a kind that configs do not have.
     """
     if isinstance(shape, Form):
-        return shape.read(read_text(node, place, bare=shape.bare), place)
+        return shape.read(read_text(node, place, bare=shape.bare, secret=shape.secret), place)
     if (choices := _choices(shape)) is not None:
         return choose(node, choices, "value", place)
     if shape not in _READ:

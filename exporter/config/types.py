@@ -34,6 +34,8 @@ class Form(Struct, frozen=True):
     read: Callable[[str, Place], Any]
     bare: bool = False
     """Whether the text needs no quotes, whatever YAML takes it for."""
+    secret: bool = False
+    """Whether no problem may tell the text, which may have several lines."""
 
 
 class Listen(Struct, frozen=True):
@@ -47,6 +49,8 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h)", re.ASCII)
 _SHARE: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)", re.ASCII)
 _NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{1,63}")
+_KEY: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_OBJECT_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 # The last label begins with a letter: `127.1` and `0x7f000001` are addresses to the resolver, not names.
 _HOST: Final = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[a-z0-9_-]+\.)*[a-z][a-z0-9-]*"
 _LISTEN: Final = re.compile(
@@ -86,6 +90,22 @@ def read_name(text: str, _: Place) -> str:
     """Return a name that is fit for a label, a file and a command line."""
     if not _NAME.fullmatch(text):
         raise Misfit("not a name", "1 to 63 of the characters a-z A-Z 0-9 _ . -")
+    return text
+
+
+def read_key(text: str, _: Place) -> str:
+    """Return an id that is fit for a URL and a header."""
+    if not _KEY.fullmatch(text):
+        raise Misfit("not an id", "1 to 64 of the characters a-z A-Z 0-9 _ . -")
+    return text
+
+
+def read_object_name(text: str, _: Place) -> str:
+    """Return a name as Kubernetes takes it."""
+    if not _OBJECT_NAME.fullmatch(text):
+        raise Misfit(
+            "not a name in Kubernetes", "1 to 63 of the characters a-z 0-9 -, a letter or digit at each end"
+        )
     return text
 
 
@@ -168,6 +188,9 @@ Interval = Annotated[float, Form(partial(read_duration, at_least="1s", at_most="
 Age = Annotated[float, Form(partial(read_duration, at_least="1s", at_most="24h"), bare=True)]
 """A Duration for which data may be shown."""
 
+Term = Annotated[float, Form(partial(read_duration, at_least="10s", at_most="10m"), bare=True)]
+"""A Duration for which a lease is given."""
+
 Share = Annotated[float, Form(read_share, bare=True)]
 """A ratio above 0 and up to 1, written `50%` or `0.5`."""
 
@@ -175,6 +198,9 @@ Url = Annotated[str, Form(read_url)]
 """An absolute base URL without trailing slash, user, query or fragment; https unless the account allows less."""
 
 Name = Annotated[str, Form(read_name)]
+Key = Annotated[str, Form(read_key, bare=True)]
+"""A vendor's id, with or without quotes: it becomes a part of a URL or a header."""
+ObjectName = Annotated[str, Form(read_object_name)]
 TimeZone = Annotated[ZoneInfo, Form(read_time_zone)]
 Location = Annotated[Path, Form(read_path)]
 Address = Annotated[Listen, Form(read_listen)]

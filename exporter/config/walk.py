@@ -96,7 +96,7 @@ class Walk:
                 found[field.name] = self._field(field, keys, path)
             elif field.required:
                 write = either(_names(field)) if len(_names(field)) > 1 else ""
-                found[field.name] = self.note(node.line, _join(path, field.name), "missing", write)
+                found[field.name] = self.note(node.line, _join(path, field.encode_name), "missing", write)
         return found
 
     def build(self, node: Node, shape: type[Struct], found: Mapping[str, Any] | None, path: str) -> Any:
@@ -111,11 +111,12 @@ class Walk:
     def _field(self, field: FieldInfo, keys: Keys, path: str) -> Any:
         name, *others = [name for name in _names(field) if name in keys]
         line, node = keys[name]
+        place = f"{path}.{name}".lstrip(".")  # a name of ours: it may be told, however it looks
         if others:
-            return self.note(line, _join(path, name), f"given beside {others[0]}", "only one of the two")
-        if name == field.name:
-            return self.read(node, field.type, _join(path, name))
-        return self.scalar(node, _join(path, name), lambda scalar: read_secret_file(scalar, self.place))
+            return self.note(line, place, f"given beside {others[0]}", "only one of the two")
+        if name == field.encode_name:
+            return self.read(node, field.type, place)
+        return self.scalar(node, place, lambda scalar: read_secret_file(scalar, self.place))
 
     def _mapping(self, node: Node, shape: Any, path: str) -> Any:
         keys = self._keys(node, path, ())
@@ -173,7 +174,9 @@ def _required(shape: Any) -> Any:
 
 
 def _names(field: FieldInfo) -> tuple[str, ...]:
-    return (field.name, f"{field.name}_file") if _required(field.type) is Secret else (field.name,)
+    """Return the keys that give a field: its own, which may be spelt otherwise than the field, and its file's."""
+    name = field.encode_name
+    return (name, f"{name}_file") if _required(field.type) is Secret else (name,)
 
 
 def _join(path: str, name: str) -> str:

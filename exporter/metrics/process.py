@@ -51,6 +51,21 @@ class ProcessMetrics:
             "When the config in use was read.",
             registry=registry,
         )
+        self.is_leader = Gauge(
+            f"{_OWN}is_leader",
+            "1 if this replica polls, always so without server.ha; 0 while it stands by, and shows no account.",
+            registry=registry,
+        )
+        self.lease_taken = Gauge(
+            f"{_OWN}lease_taken",
+            "How often this replica has taken the lease since the start; 0 without server.ha.",
+            registry=registry,
+        )
+        self.lease_failures = Gauge(
+            f"{_OWN}lease_failures",
+            "How often the lease could be neither read nor written since the start; 0 without server.ha.",
+            registry=registry,
+        )
         build = Gauge(
             f"{_OWN}build_info",
             "1; the version of the exporter and of Python.",

@@ -1,6 +1,8 @@
 """What the exporter answers over HTTP: ready bytes and what is known already. No request here calls a vendor."""
 
+from exporter.web.gate import Gate
 from exporter.web.server import Limits, serve
 from exporter.web.site import Page, Pulse, Site, build
+from exporter.web.web_config import read_terms
 
-__all__ = ["Limits", "Page", "Pulse", "Site", "build", "serve"]
+__all__ = ["Gate", "Limits", "Page", "Pulse", "Site", "build", "read_terms", "serve"]

@@ -1,8 +1,11 @@
 """The HTTP server, which no client can hold up: every connection has a deadline at every moment of its life."""
 
 import asyncio
+import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, cast
 
 from aiohttp import web
@@ -16,12 +19,18 @@ _YOUNG = 1.0
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Answers a request and returns when the last byte is handed to the network."""
 
+Door = Callable[[str], AbstractAsyncContextManager[ssl.SSLContext | None]]
+"""Tells how a connection from an address is to be made secret, which is tried inside; None: it may not come in."""
+
 
 class Limits(Struct, frozen=True):
     """What clients may take of the server; durations in seconds."""
 
     header: float = 10.0
-    """From the first byte of a request, or the beginning of its connection, to the end of its header."""
+    """From the first byte of a request, or the beginning of its connection, to the end of its header.
+
+    So long, too, may a connection take to become secret.
+    """
     answer: float = 30.0
     """From the end of the header to the last byte of the answer."""
     idle: float = 75.0
@@ -37,13 +46,21 @@ class Limits(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def serve(answer: Answer, host: str, port: int, limits: Limits = Limits()) -> AsyncIterator[int]:  # noqa: B008 - frozen
+async def serve(
+    answer: Answer,
+    host: str,
+    port: int,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    door: Door | None = None,
+) -> AsyncIterator[int]:
     """Serve until the context ends, and yield the port that is bound (`port` 0 takes a free one).
+
+    With a door, TLS is spoken.
 
     Raises:
         OSError: the address cannot be bound.
     """
-    listener = _Listener(answer, limits)
+    listener = _Listener(answer, limits, door)
     server = await asyncio.get_running_loop().create_server(listener, host, port)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -52,17 +69,24 @@ async def serve(answer: Answer, host: str, port: int, limits: Limits = Limits())
         await listener.drain()
 
 
+def remote(transport: asyncio.BaseTransport) -> str:
+    """Return the address of the other side; empty where it is gone."""
+    name = transport.get_extra_info("peername")
+    return name[0] if name else ""
+
+
 class _Listener(web.Server):
     """Makes the connections, and knows those that are open."""
 
-    def __init__(self, answer: Answer, limits: Limits) -> None:
+    def __init__(self, answer: Answer, limits: Limits, door: Door | None) -> None:
         super().__init__(self._timed)
         self._answer = answer
         self._limits = limits
-        self.open: set[_Connection] = set()
+        self._door = door
+        self.open: set[_Connection | _Arrival] = set()
 
-    def __call__(self) -> web.RequestHandler:
-        return _Connection(self, self._limits)
+    def __call__(self) -> Any:  # a protocol, but aiohttp knows its own alone
+        return _Arrival(self, self._limits, self._door) if self._door else _Connection(self, self._limits)
 
     async def _timed(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("_Connection", request.protocol)
@@ -80,7 +104,8 @@ class _Listener(web.Server):
         surplus = len(self.open) - self._limits.connections
         waiting = (one for one in self.open if one.answering is None)
         oldest = min(waiting, key=lambda one: one.since, default=None) if surplus > 0 else None
-        if oldest and (surplus > self._limits.connections or oldest.age() > _YOUNG):
+        young = asyncio.get_running_loop().time() - _YOUNG
+        if oldest and (surplus > self._limits.connections or oldest.since < young):
             oldest.abort()
 
     async def drain(self) -> None:
@@ -89,9 +114,61 @@ class _Listener(web.Server):
         answers = {one.answering for one in self.open if one.answering}
         if answers:
             await asyncio.wait(answers, timeout=self._limits.drain)
+        entering = [one.entering for one in self.open if isinstance(one, _Arrival)]
         for connection in tuple(self.open):
             connection.abort()
+        await asyncio.gather(*entering, return_exceptions=True)
         await self.shutdown(0.1)
+
+
+class _Arrival(asyncio.Protocol):
+    """One client before it has gone through the door.
+
+    Its socket is taken out of the transport before a byte is read: what came in during the wait for the door would
+    be lost to TLS, which begins anew on the socket.
+    """
+
+    answering = None
+
+    def __init__(self, listener: _Listener, limits: Limits, door: Door) -> None:
+        self.since = asyncio.get_running_loop().time()
+        self._listener = listener
+        self._limits = limits
+        self._door = door
+        self._socket: socket.socket | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        door = self._door(remote(transport))
+        try:
+            taken = self._socket = transport.get_extra_info("socket").dup()
+        except OSError:  # no descriptor is left for it
+            return
+        finally:
+            cast("asyncio.Transport", transport).abort()
+        self.entering = asyncio.create_task(self._enter(door, taken))
+        self.entering.add_done_callback(self._leave)
+        self._listener.open.add(self)
+        self._listener.make_room()
+
+    async def _enter(self, door: AbstractAsyncContextManager[ssl.SSLContext | None], taken: socket.socket) -> None:
+        """Go through the door, in time."""
+        with suppress(OSError):  # no handshake came about, or it took too long
+            async with asyncio.timeout(self._limits.header), door as context:
+                if context:
+                    self._socket = None  # from here on asyncio closes it
+                    loop = asyncio.get_running_loop()
+                    inside = partial(_Connection, self._listener, self._limits)
+                    await loop.connect_accepted_socket(inside, taken, ssl=context)
+
+    def _leave(self, _: asyncio.Task[None]) -> None:
+        self._listener.open.discard(self)
+        if self._socket:
+            self._socket.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._listener.open.discard(self)
+        self.entering.cancel()
 
 
 class _Connection(web.RequestHandler):
@@ -144,10 +221,6 @@ class _Connection(web.RequestHandler):
         self.answering = None
         self.since = self._clock()
         self._allow(self._limits.idle, idle=True)
-
-    def age(self) -> float:
-        """Return for how long the client has sent no request, in seconds."""
-        return self._clock() - self.since
 
     def abort(self) -> None:
         """Close at once, whatever is still to be written."""

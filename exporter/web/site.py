@@ -13,7 +13,9 @@ from structlog.typing import FilteringBoundLogger
 
 from exporter.store import World
 from exporter.web import status
+from exporter.web.gate import Gate, Verdict
 from exporter.web.negotiate import takes_gzip, wants_openmetrics
+from exporter.web.passwords import Refusal
 from exporter.web.server import SERVER, Limits
 
 _CHUNK = 256 * 1024  # a whole big page at once would be copied for every slow reader
@@ -41,6 +43,8 @@ class Pulse(Struct, frozen=True):
     beat: float
     """When the loops were last known to run."""
     now: float
+    standing_by: bool | None = False
+    """Whether another replica polls, and this one has no account to show; None where that is not known yet."""
 
 
 class _Answer(Struct, frozen=True):
@@ -61,10 +65,12 @@ def build(
     clock: Callable[[], float],
     log: FilteringBoundLogger,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    gate: Gate | None = None,
 ) -> "Site":
     """Return what answers the requests, for `serve`.
 
     `reload` returns the problems that kept the new config from use; None where reloading over HTTP is off.
+    `gate` judges every request first, those for health too; None lets everybody in.
     `clock` tells the seconds since the Unix epoch.
     """
     css = files(__package__).joinpath("status.css").read_text("utf-8")
@@ -79,8 +85,8 @@ def build(
         return _page(page(), _header(request, "Accept"), _header(request, "Accept-Encoding"))
 
     async def overview(_: web.BaseRequest) -> _Answer:
-        parts = []
-        for part in status.parts(world().at(pulse().now), clock(), css):
+        parts, now = [], pulse()
+        for part in status.parts(world().at(now.now), clock(), css, standing_by=now.standing_by is not False):
             parts.append(part)
             await asyncio.sleep(0)  # many accounts make a long page: let a scrape pass between two of them
         return _Answer(("".join(parts).encode(),), headers=html)
@@ -105,19 +111,24 @@ def build(
         "/-/ready": (("GET", "HEAD"), ready),
         "/-/reload": (("POST",), reloaded),
     }
-    return Site(routes, log, limits.answers)
+    return Site(routes, log, limits.answers, gate)
 
 
 class Site:
     """Answers every request, whatever happens, with words of our own."""
 
     def __init__(
-        self, routes: Mapping[str, tuple[tuple[str, ...], _Route]], log: FilteringBoundLogger, most: int
+        self,
+        routes: Mapping[str, tuple[tuple[str, ...], _Route]],
+        log: FilteringBoundLogger,
+        most: int,
+        gate: Gate | None,
     ) -> None:
         """Answer at most so many requests for pages at once; those for the state of the process are free."""
         self._routes = routes
         self._log = log
         self._most = most
+        self._gate = gate
         self._busy = 0
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -126,15 +137,29 @@ class Site:
         Raises:
             ConnectionError: the client is gone.
         """
+        verdict = await self._judged(request)
+        if verdict.refusal:
+            refusal = verdict.refusal
+            return await _send(request, _plain(refusal.text, refusal.status, refusal.headers), verdict.headers)
         if request.path.startswith("/-/"):
-            return await _send(request, await self._answer(request))
+            return await _send(request, await self._answer(request), verdict.headers)
         if self._busy >= self._most:
-            return await _send(request, _plain("too many requests at once", 503, {"Retry-After": "1"}))
+            busy = _plain("too many requests at once", 503, {"Retry-After": "1"})
+            return await _send(request, busy, verdict.headers)
         self._busy += 1
         try:
-            return await _send(request, await self._answer(request))
+            return await _send(request, await self._answer(request), verdict.headers)
         finally:
             self._busy -= 1
+
+    async def _judged(self, request: web.BaseRequest) -> Verdict:
+        try:
+            return await self._gate.judge(request) if self._gate else Verdict(None)
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 - a bug of ours must not open the door
+            self._log.exception("request_failed", path=request.path)
+            return Verdict(Refusal(500, "internal error"))
 
     async def _answer(self, request: web.BaseRequest) -> _Answer:
         methods, route = self._routes.get(request.path, ((), None))
@@ -149,9 +174,9 @@ class Site:
             return _plain("internal error", 500)
 
 
-async def _send(request: web.BaseRequest, answer: _Answer) -> web.StreamResponse:
+async def _send(request: web.BaseRequest, answer: _Answer, headers: Mapping[str, str]) -> web.StreamResponse:
     fixed = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-    response = web.StreamResponse(status=answer.status, headers={**SERVER, **fixed, **answer.headers})
+    response = web.StreamResponse(status=answer.status, headers={**SERVER, **fixed, **answer.headers, **headers})
     response.content_length = sum(map(len, answer.pieces))
     await response.prepare(request)
     if request.method != "HEAD":
@@ -192,6 +217,10 @@ def _page(page: Page, accept: str, accept_encoding: str) -> _Answer:
 
 
 def _ready(world: World, pulse: Pulse) -> _Answer:
+    if pulse.standing_by is None:
+        return _plain("not ready: the lease could not be read yet, and the log tells why", 503)
+    if pulse.standing_by:
+        return _plain("ok: standing by")
     states = [state for account in world.accounts.values() for state in account.endpoints.values()]
     missing = sum(not state.tried for state in states)
     if (missing or not states) and pulse.now - pulse.started < _PATIENCE:

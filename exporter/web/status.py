@@ -10,6 +10,8 @@ from exporter.web.figures import Figures, figures
 from exporter.web.html import Html, join, tag
 from exporter.wire.http import Budget
 
+_EMPTY = "There is no account yet: add one under accounts in config.yaml."
+_STANDING_BY = "This replica stands by: it polls, and shows the accounts, when it holds the lease."
 _UNKNOWN = tag("span", "—", class_="unknown", title="not known")
 _QUEUES_SHOWN = 40  # a table that a person reads; /metrics has them all
 _URGENT = {"down": 0, "partly": 1}
@@ -20,7 +22,7 @@ _ICON = (
 )
 
 
-def parts(world: World, now: float, css: str) -> Iterator[str]:
+def parts(world: World, now: float, css: str, *, standing_by: bool = False) -> Iterator[str]:
     """Yield the page piece by piece, one account at a time; `now` in seconds since the Unix epoch."""
     accounts = sorted(world.accounts.values(), key=lambda account: _URGENT.get(_state(account)[0], len(_URGENT)))
     known = {account.name: figures(account) for account in accounts}
@@ -31,7 +33,7 @@ def parts(world: World, now: float, css: str) -> Iterator[str]:
     for account in accounts:
         yield _card(account, known[account.name], now)
     if not accounts:
-        yield tag("p", "There is no account yet: add one under accounts in config.yaml.", class_="card")
+        yield tag("p", _STANDING_BY if standing_by else _EMPTY, class_="card")
     yield "</main>"
     links = (tag("a", path, href=path) for path in ("/metrics", "/-/healthy", "/-/ready"))
     yield join(tag("footer", *links), Html("</body></html>"))

@@ -1,6 +1,7 @@
 """A server to ask, and a client that sends exactly the bytes it is told to."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -47,14 +48,15 @@ async def server(limits: Limits = Limits(), **changes: Any) -> AsyncIterator[int
         "log": structlog.wrap_logger(structlog.testing.LogCapture(), processors=[structlog.testing.LogCapture()]),
     }
     site = build(**{**parts, **changes}, limits=limits)
-    async with serve(site, "127.0.0.1", 0, limits) as port:
+    gate = changes.get("gate")
+    async with serve(site, "127.0.0.1", 0, limits, gate.handshake if gate and gate.tls else None) as port:
         yield port
 
 
-async def send(port: int, data: bytes) -> bytes:
+async def send(port: int, data: bytes, tls: ssl.SSLContext | None = None) -> bytes:
     """Send bytes, and return all that comes until the server closes."""
     async with asyncio.timeout(PATIENCE):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
         try:
             writer.write(data)
             return await reader.read()
@@ -64,14 +66,19 @@ async def send(port: int, data: bytes) -> bytes:
             writer.close()
 
 
-async def ask(port: int, line: str = "GET /metrics", headers: Mapping[str, str | bytes] = {}) -> Reply:
+async def ask(
+    port: int,
+    line: str = "GET /metrics",
+    headers: Mapping[str, str | bytes] = {},
+    tls: ssl.SSLContext | None = None,
+) -> Reply:
     """Ask one question over a connection of its own."""
     told = {"Host": "x", "Connection": "close", **headers}
     fields = [
         b"%s: %s" % (name.encode(), value if isinstance(value, bytes) else value.encode())
         for name, value in told.items()
     ]
-    return parse(await send(port, b"\r\n".join([f"{line} HTTP/1.1".encode(), *fields, b"", b""])))
+    return parse(await send(port, b"\r\n".join([f"{line} HTTP/1.1".encode(), *fields, b"", b""]), tls))
 
 
 def parse(answer: bytes) -> Reply:
