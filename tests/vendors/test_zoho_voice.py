@@ -138,6 +138,7 @@ def judged(status: int, body: object, endpoint: str = "users", **headers: str) -
         (200, {**OK, "users": []}, "users"),
         (200, {"code": 200, "status": "SUCCESS", "users": []}, "users"),
         (200, {"status": "200", "users": []}, "users"),
+        (200, {"status": "success", "users": []}, "users"),
         (200, {"users": []}, "users"),
         (200, {"meta": {"total": 0}, "logs": []}, "logs"),
         (200, {"logs": [], "data": {}}, "logs"),
@@ -163,6 +164,7 @@ def test_these_are_answers(status: int, body: object, endpoint: str) -> None:
         (200, {"code": "ZVT022", "status": "ERROR"}, NotAllowed),
         (401, {"error": "INVALID_OAUTHSCOPE"}, NotAllowed),
         (200, {"code": "ZVTL001", "status": "ERROR"}, NotAllowed),
+        (200, {"code": "ZVT011", "status": "ERROR"}, NotAllowed),
         (403, {}, NotAllowed),
         (400, {"code": "ZVT010", "message": "Extra parameter found", "status": "ERROR"}, Unreadable),
         (200, {"code": "500", "status": "ERROR", "message": "Invalid agent."}, Unreadable),
@@ -170,8 +172,10 @@ def test_these_are_answers(status: int, body: object, endpoint: str) -> None:
         (200, {"error": "general_error"}, Unreadable),
         (400, {"error": "URL_ROLLING_THROTTLES_LIMIT_EXCEEDED"}, Throttled),
         (200, {"code": "400", "message": "Try again after 5 minutes"}, Throttled),
+        (400, {"error": "Access Denied", "error_description": "too many requests continuously"}, Throttled),
         (429, b"", Throttled),
         (500, b"", Transient),
+        (500, {"code": "500", "status": "ERROR", "message": "Invalid agent."}, Transient),
         (500, b"[" * 100_000, Transient),
     ],
 )
@@ -203,12 +207,20 @@ def test_a_failure_names_the_vendors_code_and_quotes_nothing_else() -> None:
         assert "unter" not in failure.lower()
 
 
-def test_a_detail_that_is_refused_leaves_the_poll_whole() -> None:
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (200, {"code": "500", "status": "ERROR"}, Reason.HTTP_4XX),
+        (400, {"code": "ZVT010", "status": "ERROR"}, Reason.HTTP_4XX),
+        (500, {"code": "500", "status": "ERROR"}, Reason.HTTP_4XX),
+        (500, {}, Reason.HTTP_5XX),
+    ],
+)
+def test_a_detail_that_is_refused_leaves_the_poll_whole(status: int, body: object, reason: Reason) -> None:
     request = Request("log", BASE, optional=True)
-    refused = Reply(request, 200, msgspec.json.encode({"code": "500", "status": "ERROR"}), NOON)
-    failure = zoho_voice().judge(refused)
+    failure = zoho_voice().judge(Reply(request, status, msgspec.json.encode(body), NOON))
     assert failure
-    assert failure.reason is Reason.HTTP_4XX
+    assert failure.reason is reason
 
 
 def user(number: int, **fields: Any) -> dict[str, Any]:
@@ -276,6 +288,45 @@ def test_a_user_without_a_status_makes_no_count_and_one_without_an_account_is_no
     assert [(agent.id, agent.status) for agent in snapshot.agents or ()] == [("1", Status.AVAILABLE), ("4", None)]
     assert snapshot.agents_by_status is None
     assert snapshot.agents_online is None
+
+
+@pytest.mark.parametrize("word", ["--", "", None])
+def test_no_status_is_not_a_status(word: str | None) -> None:
+    snapshot = poll(zoho_voice(), "users", lambda _: {**OK, "users": [user(1, onlineStatus=word)]})
+    [agent] = snapshot.agents or ()
+    assert agent.status is None
+    assert snapshot.agents_online is None
+    assert not snapshot.unknown_statuses
+
+
+def test_a_user_alone_comes_without_a_list() -> None:
+    snapshot = poll(zoho_voice(), "users", lambda _: {**OK, "users": user(1, addOn={}, associatedAgents=[])})
+    assert [(agent.id, agent.status) for agent in snapshot.agents or ()] == [("1", Status.AVAILABLE)]
+    assert not snapshot.drift
+
+
+def test_only_the_missing_id_of_an_open_account_is_a_loss_and_then_nothing_is_counted() -> None:
+    pending = {"userid": "7", "status": 3}
+    snapshot = poll(zoho_voice(), "users", lambda _: {**OK, "users": [user(1), pending]})
+    assert (snapshot.agents_online, snapshot.dropped[Dropped.INVALID]) == (1, 0)
+    rows = [user(1), {"userid": "7", "status": 1}, 7]
+    snapshot = poll(zoho_voice(), "users", lambda _: {**OK, "users": rows})
+    assert [agent.id for agent in snapshot.agents or ()] == ["1"]
+    assert (snapshot.agents_online, snapshot.agents_by_status) == (None, None)
+    assert snapshot.dropped == {Dropped.INVALID: 2, Dropped.DUPLICATE: 0}
+
+
+@pytest.mark.parametrize("endpoint", ["users", "queues"])
+def test_a_full_page_is_full_also_where_one_of_its_rows_is_lost(endpoint: str) -> None:
+    rows: list[Any] = [user(number, id=number) for number in range(60)]
+    rows[10] = 7
+
+    def documents(request: Request) -> Any:
+        start = int(asked(request, "from"))
+        return {**OK, endpoint: rows[start : start + 50]}
+
+    snapshot = poll(zoho_voice(), endpoint, documents)
+    assert len(snapshot.agents or snapshot.queues or ()) == 59
 
 
 def test_where_no_account_tells_whether_it_is_open_all_are() -> None:
@@ -384,7 +435,7 @@ def test_a_check_in_that_changes_nothing_is_no_entry_and_ends_no_stay() -> None:
     )
     snapshot = read_list(row)
     assert entries(snapshot) == NONE | {"Available": 1}
-    assert snapshot.memory.stays["1"].start == MIDNIGHT.timestamp() + 100
+    assert snapshot.memory.stays["1"].start == ms(100)
 
 
 def test_before_the_first_change_that_is_told_nothing_is_claimed() -> None:
@@ -393,8 +444,44 @@ def test_before_the_first_change_that_is_told_nothing_is_claimed() -> None:
 
 
 def test_an_agent_of_whom_nothing_is_told_is_absent() -> None:
-    snapshot = read_list({"agent_id": "1", "dates": []}, {"agent_id": "2", "dates": [{"hits": []}]})
+    snapshot = read_list(
+        {"agent_id": "1", "dates": []},
+        {"agent_id": "2", "dates": [{"hits": []}]},
+        {"agent_id": "3", "dates": [], "previousResult": {}},
+        {"agent_id": "4", "error": "Invalid agent."},
+    )
     assert snapshot.agents == ()
+    assert snapshot.dropped[Dropped.INCONSISTENT] == 0
+
+
+def test_an_empty_previous_result_is_none() -> None:
+    row = audit(change(3600, "Busy", 7200, "Available")) | {"previousResult": {}}
+    assert seconds(read_list(row)) == {"Busy": 3600, "Available": 39_600 - 7200}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"previous_status": None},
+        {"previous_status": "--"},
+        {"previous_action_time": "--", "duration": "--"},
+    ],
+)
+def test_of_a_first_change_what_came_after_it_is_known(first: dict[str, Any]) -> None:
+    row = audit(change(0, "Offline", 100, "Available") | first, change(100, "Available", 400, "Busy"))
+    snapshot = read_list(row)
+    assert seconds(snapshot) == {"Available": 300, "Busy": 39_600 - 400}
+    assert entries(snapshot) == {"Available": 1, "Busy": 1}
+
+
+def test_seconds_are_exact_to_the_millisecond_and_never_overlap() -> None:
+    row = audit(
+        change(0.117, "Offline", 100.283, "Available"),
+        change(99.9, "Available", 5508.836, "Busy"),
+        before=change(-9, "Busy", 0.117, "Offline"),
+    )
+    told = seconds(read_list(row))
+    assert told == NONE | {"Offline": 100.166, "Available": 5408.553, "Busy": 34_091.281}
 
 
 @pytest.mark.parametrize(
@@ -403,9 +490,9 @@ def test_an_agent_of_whom_nothing_is_told_is_absent() -> None:
         (change(0, "Offline", 100, "Available"), change(200, "Available", 300, "Busy")),
         (change(0, "Offline", 100, "Available"), change(50, "Available", 300, "Busy")),
         (change(100, "Offline", 50, "Available"),),
-        (change(0, "Offline", 100, "Available") | {"previous_status": None},),
+        (change(0, "Offline", 100, "Available"), change(100, "--", 300, "Busy")),
         (change(0, "Offline", 100, "Available") | {"current_action_time": "soon"},),
-        (change(0, "Offline", 100, "Available") | {"previous_action_time": "--", "duration": "--"},),
+        (change(0, "Offline", 100, "Available") | {"current_status": "--"},),
     ],
     ids=["gap", "overlap", "backwards", "wordless", "timeless", "endless"],
 )
@@ -529,10 +616,19 @@ def test_means_are_of_all_batches_and_a_further_page_tells_the_same_again() -> N
     assert len(snapshot.agents or ()) == 130
 
 
+@pytest.mark.parametrize("many", [4, "4", 4.0])
+def test_the_number_of_agents_comes_in_every_form(many: object) -> None:
+    document = overview({"agent_id": "1"}, overall={"Busy": spent("1.2E+4"), "agentCount": many})
+    shown = totals(poll(zoho_voice(), "overview", lambda _: document, seen={"users": people("1")}))
+    assert shown == {(Measure.MEAN_AGENT_STATE_SECONDS, "busy"): 3}
+
+
 @pytest.mark.parametrize(
     "overall",
     [
         {"Busy": spent(9)},
+        {"Busy": spent(9), "agentCount": "--"},
+        {"Busy": spent(9), "agentCount": 0},
         {"Busy": spent("--"), "agentCount": 1},
         {"Busy": [], "agentCount": 1},
         {"agentCount": -1},
@@ -726,10 +822,24 @@ def test_details_are_asked_for_after_the_call_was_listed_and_few_at_a_time() -> 
 
 def test_a_call_that_is_not_over_is_counted_when_it_is() -> None:
     centre = Centre()
-    centre.calls = [call(1, end_time=None), call(2)]
+    centre.calls = [call(1, end_time=None, duration="00:00"), call(2), call(3, end_time="0", duration=None)]
     assert centre.poll()[INBOUND] == "1.0"
     centre.calls[0] = call(1)
     assert centre.poll()[INBOUND] == "2.0"
+
+
+def test_a_call_that_tells_how_long_it_was_is_over() -> None:
+    centre = Centre()
+    centre.calls = [call(1, end_time=None, answer_time=None, duration="01:25")]
+    shown = centre.poll()
+    assert (shown[INBOUND], shown['contact_seconds_today{queue="all"}']) == ("1.0", "85.0")
+
+
+def test_a_call_without_an_id_is_a_row_that_was_dropped() -> None:
+    centre = Centre()
+    centre.calls = [call(1, logid=None), call(2, logid=None, uuid="call-2")]
+    assert centre.poll()[INBOUND] == "1.0"
+    assert centre.seen["logs"].dropped[Dropped.INVALID] == 1
 
 
 @pytest.mark.parametrize("not_yet", [None, {**OK, "log": {"response": []}}, detail(-1), {"log": 7}, detail("x")])
@@ -905,6 +1015,9 @@ def test_a_call_of_two_queues_waits_in_both() -> None:
         ({"duration": None}, "60.0"),
         ({"duration": "00:00", "answer_time": None}, "0.0"),
         ({"duration": None, "answer_time": None}, "0.0"),
+        ({"duration": "", "answer_time": "0"}, "0.0"),
+        ({"duration": "01:99"}, "60.0"),
+        ({"duration": "--", "answer_time": 1774769401000, "end_time": 1.774769411e12}, "10.0"),
         ({"duration": "soon", "end_time": None, "call_type": "missed"}, None),
     ],
 )

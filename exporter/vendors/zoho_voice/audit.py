@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from exporter.errors import Reason, Unreadable
@@ -25,62 +26,67 @@ from exporter.vendors.zoho_voice.payloads import (
     Spent,
 )
 from exporter.vendors.zoho_voice.words import WORKING_TIME, Words, snake
-from exporter.wire.decode import Decoded, decode
+from exporter.wire.decode import Count, Decoded, decode
 from exporter.wire.http import Reply
 
-_ROUNDING = 1.0  # seconds by which two stays may miss or overlap each other
+_ROUNDING = 1000  # milliseconds by which two stays may miss or overlap each other
 
 T = TypeVar("T")
 
 
 class Stay(NamedTuple):
-    """An unbroken time in one status, in seconds since the Unix epoch."""
+    """An unbroken time in one status, in milliseconds since the Unix epoch: whole ones add up without noise."""
 
     word: str
-    start: float
-    end: float
+    start: int
+    end: int
 
-    def within(self, start: float, end: float) -> float:
-        """Return how many of its seconds lie between two instants."""
-        return max(0.0, min(self.end, end) - max(self.start, start))
+    def within(self, start: int, end: int) -> int:
+        """Return how many of its milliseconds lie between two instants."""
+        return max(0, min(self.end, end) - max(self.start, start))
 
 
 class Since(Struct, frozen=True):
     """What the audit remembers: since when each agent has been in the present status."""
 
     at: float
-    """When the audit was asked."""
+    """When the audit was asked, in seconds since the Unix epoch."""
     stays: Mapping[str, Stay]
 
 
-def stays(audit: AgentAudit, until: float) -> list[Stay] | None:
+def stays(audit: AgentAudit, until: int) -> list[Stay] | None:
     """Return an agent's stays, oldest first, of which the last one lasts until `until`.
 
     None where they are not told, or leave a gap, or overlap. A check-in that changes nothing ends no stay.
     """
     days = [audit.hits] if audit.dates is None else [day.hits for day in audit.dates]
-    before = [] if audit.previous_result is None else [audit.previous_result]
-    changes = dict.fromkeys(chain(before, *(day or () for day in days)))  # one may be filed under two days
+    changes = dict.fromkeys(chain(_before(audit), *(day or () for day in days)))  # one may be filed under two days
     ended = [_ended(change) for change in changes]
     return _merged([one for one in ended if one], until) if ended and None not in (*days, *ended) else None
 
 
+def _before(audit: AgentAudit) -> list[Change]:
+    """Return the last change before the window, if there was one: an empty object says that there was none."""
+    last = audit.previous_result
+    return [] if last is None or last == Change() else [last]
+
+
 def _ended(change: Change) -> tuple[Stay, str] | None:
-    """Return the stay that a change ended, and the word of the next; None where it is not fully told."""
-    at, before, after, start = (
-        change.current_action_time,
-        change.previous_status,
-        change.current_status,
-        change.previous_action_time,
-    )
-    if at is None or before is None or after is None:
+    """Return the stay that a change ended, and the word of the next; None where neither can be told.
+
+    Of an agent's first change only the next is known: what it ended is a stay of no length.
+    """
+    at, after, start = change.current_action_time, change.current_status, change.previous_action_time
+    if at is None or after is None:
         return None
     if start is None and change.duration is not None:
-        return Stay(before, (at - change.duration) / 1000, at / 1000), after
-    return None if start is None else (Stay(before, start / 1000, at / 1000), after)
+        start = at - round(change.duration)
+    if start is None or change.previous_status is None:
+        return Stay(after, at, at), after
+    return Stay(change.previous_status, start, at), after
 
 
-def _merged(ended: Iterable[tuple[Stay, str]], until: float) -> list[Stay] | None:
+def _merged(ended: Iterable[tuple[Stay, str]], until: int) -> list[Stay] | None:
     """Return the stays one after the other and the one that lasts; None where they contradict each other."""
     line = sorted(ended, key=lambda pair: (pair[0].end, pair[0].start))
     last, word = line[-1]
@@ -92,7 +98,7 @@ def _merged(ended: Iterable[tuple[Stay, str]], until: float) -> list[Stay] | Non
         if stay.word == before.word:
             found[-1] = Stay(stay.word, before.start, stay.end)
         else:
-            found.append(stay)
+            found.append(Stay(stay.word, before.end, stay.end))
     return found
 
 
@@ -104,11 +110,14 @@ def read_list(replies: Iterable[Reply], words: Words, start: float, at: float) -
         raise Unreadable(Reason.SCHEMA, "list holds a change of status that is none: no agent's day is whole")
     rows = [row for answer in answers for row in answer.value.list.agent_status]
     audits = {str(row.agent_id): row for row in reversed(rows)}
-    told = {key: stays(audit, at) for key, audit in audits.items()}
+    midnight, now = round(start * 1000), round(at * 1000)
+    told = {key: stays(audit, now) for key, audit in audits.items()}
     days = {key: one for key, one in told.items() if one}
-    silent = sum(not audit.dates and not audit.previous_result for audit in audits.values())
+    silent = sum(
+        not _before(audit) and not any(day.hits for day in audit.dates or ()) for audit in audits.values()
+    )
     return Snapshot(
-        agents=tuple(_day(key, one, words, start, at) for key, one in days.items()),
+        agents=tuple(_day(key, one, words, midnight, now) for key, one in days.items()),
         window_start=start,
         dropped={
             Dropped.INVALID: sum(answer.invalid_rows for answer in answers),
@@ -121,17 +130,17 @@ def read_list(replies: Iterable[Reply], words: Words, start: float, at: float) -
     )
 
 
-def _day(key: str, told: list[Stay], words: Words, start: float, at: float) -> Agent:
+def _day(key: str, told: list[Stay], words: Words, start: int, at: int) -> Agent:
     """Clip the stays at the beginning of the day; what was never entered is zero where the whole day is told."""
     whole = told[0].start <= start
-    seconds: dict[State, float] = dict.fromkeys(words.states, 0.0) if whole else {}
+    spent: dict[State, int] = dict.fromkeys(words.states, 0) if whole else {}
     entries: dict[State, int] = dict.fromkeys(words.states, 0) if whole else {}
     for stay in told:
         state = words.state(stay.word)
         if stay.end > start and stay.start <= at:
-            seconds[state] = seconds.get(state, 0.0) + stay.within(start, at)
+            spent[state] = spent.get(state, 0) + stay.within(start, at)
             entries[state] = entries.get(state, 0) + (start < stay.start)
-    return Agent(key, seconds_in_state=seconds, entries=entries)
+    return Agent(key, seconds_in_state={state: ms / 1000 for state, ms in spent.items()}, entries=entries)
 
 
 def read_overview(replies: Iterable[Reply], words: Words) -> Snapshot:
@@ -172,9 +181,9 @@ def _longest(row: Cells, words: Words) -> dict[State, float]:
 
 def _means(batches: list[Cells]) -> Iterable[Total]:
     """Yield the mean seconds of an agent in each status, over all batches that were asked for one by one."""
-    counts = [batch.get("agentCount") for batch in batches]
-    agents = sum(count for count in counts if isinstance(count, int))
-    if not agents or not all(isinstance(count, int) for count in counts):
+    counts = [_count(batch.get("agentCount")) for batch in batches]
+    agents = sum(count or 0 for count in counts)
+    if not agents or None in counts:
         return
     for word, spent in _sums(map(_spent, batches)).items():
         if spent is not None:
@@ -231,6 +240,14 @@ def _sums(parts: Iterable[Mapping[str, Spent]]) -> Mapping[str, float | None]:
         before = sums.get(word, 0.0)
         sums[word] = None if before is None or spent.sum is None else before + spent.sum
     return sums
+
+
+def _count(cell: object) -> int | None:
+    """Return a number of agents, which may come as text; None where it is none."""
+    try:
+        return msgspec.convert(cell, Count, strict=False)
+    except msgspec.ValidationError:
+        return None
 
 
 def _agent_id(row: Cells) -> str | None:

@@ -42,7 +42,7 @@ _NONE_YET = {
     (Measure.OUTCOMES, "voicemail"): 0.0,
     (Measure.CONTACT_SECONDS, ""): 0.0,
 }
-_DURATION = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,3}):([0-9]{2})", re.ASCII)
+_DURATION = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,3}):([0-5][0-9])", re.ASCII)
 
 
 class Listed(Struct, frozen=True):
@@ -147,7 +147,9 @@ def read_calls(replies: Iterable[Reply], day: Day, known: Known, at: float, word
         agents=finished.agents(known.agents) if caught_up else None,
         totals=(*listed, *(finished.totals(known.queues) if caught_up else ())),
         dropped={
-            Dropped.INVALID: sum(answer.invalid_rows for _, answer in pages),
+            Dropped.INVALID: sum(
+                answer.invalid_rows + sum(row.key is None for row in answer.value.logs) for _, answer in pages
+            ),
             Dropped.REFUSED: len(day.asked) - len(details),
         },
         drift=tuple(dict.fromkeys((*(path for _, answer in pages for path in answer.drift), *drift))),
@@ -168,7 +170,7 @@ def _inbound(rows: Iterable[CallRow]) -> Iterator[Call]:
 
 
 def _is_over(row: CallRow) -> bool:
-    return row.end is not None or row.kind == _MISSED
+    return row.end is not None or row.kind == _MISSED or bool(_clock(row))
 
 
 def _with_page(before: Listed, start: int, answer: Decoded[LogsReply]) -> Listed:
@@ -217,9 +219,15 @@ def _counted(row: CallRow) -> Iterator[tuple[tuple[Measure, str], float]]:
 
 def _seconds(row: CallRow) -> float | None:
     """Return for how long the call was answered; None where that cannot be told."""
-    clock = _DURATION.fullmatch(row.duration or "")
-    if clock:
-        return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3])
+    clock = _clock(row)
+    if clock is not None:
+        return clock
     if row.answer is None:
         return 0.0
     return None if row.end is None else max(0, row.end - row.answer) / 1000
+
+
+def _clock(row: CallRow) -> int | None:
+    """Return the duration that is told, in seconds."""
+    clock = _DURATION.fullmatch(row.duration or "")
+    return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3]) if clock else None

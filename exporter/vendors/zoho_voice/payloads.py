@@ -15,6 +15,8 @@ Instant = Annotated[int, Meta(ge=0, le=EXACT)]
 Stamp = Instant | Annotated[str, Meta(pattern="^[0-9]{1,15}$")]
 """An instant, as a number or as its digits: a log is long, and all of it has digits."""
 Millis = Annotated[float, Meta(ge=0, le=float(EXACT))]
+Word = Annotated[str, Meta(pattern="^(?!--$).")]
+"""A status; "--" is none."""
 
 
 class About(Struct, frozen=True):
@@ -27,8 +29,9 @@ class About(Struct, frozen=True):
 class User(Struct, frozen=True, gc=False, rename="camel"):
     """One user, who is an agent."""
 
-    agent_id: Key
-    online_status: str | None = None
+    agent_id: Key | None = None
+    """None where the account is not open, or the row is no agent's."""
+    online_status: Word | None = None
     status: Count | None = None
     """Of the account: 1 active, 2 inactive, 3 pending."""
     last_active_time: Instant | None = None
@@ -38,8 +41,14 @@ class User(Struct, frozen=True, gc=False, rename="camel"):
 class UsersReply(Struct, frozen=True):
     """One page of the users."""
 
-    users: list[User]
+    users: list[User] | User
+    """A user who is asked for alone comes without a list."""
     meta: About = About()
+
+    @property
+    def rows(self) -> list[User]:
+        """The users, one or many."""
+        return [self.users] if isinstance(self.users, User) else self.users
 
 
 class QueueRow(Struct, frozen=True):
@@ -60,8 +69,8 @@ class Change(Struct, frozen=True, gc=False):
 
     current_action_time: Instant | None = None
     """When it happened."""
-    previous_status: str | None = None
-    current_status: str | None = None
+    previous_status: Word | None = None
+    current_status: Word | None = None
     previous_action_time: Instant | None = None
     """When the previous status began."""
     duration: Millis | None = None
@@ -177,17 +186,17 @@ class CallRow(Struct, frozen=True):
     @property
     def start(self) -> int | None:
         """When it began to ring."""
-        return None if self.start_time is None else int(self.start_time)
+        return int(self.start_time or 0) or None
 
     @property
     def answer(self) -> int | None:
         """When somebody answered; None where nobody did."""
-        return None if self.answer_time is None else int(self.answer_time)
+        return int(self.answer_time or 0) or None
 
     @property
     def end(self) -> int | None:
         """When it was over; None where it is not, or is not told."""
-        return None if self.end_time is None else int(self.end_time)
+        return int(self.end_time or 0) or None
 
     @property
     def key(self) -> str | None:

@@ -19,7 +19,7 @@ Seen = Mapping[tuple[str, str], float]
 def read_users(replies: Iterable[Reply], words: Words, seen: Seen) -> Snapshot:
     """Read who is in which status now."""
     answers = [decode(reply.body, UsersReply) for reply in replies]
-    rows = [row for answer in answers for row in answer.value.users]
+    rows = [row for answer in answers for row in answer.value.rows]
     invalid = sum(answer.invalid_rows for answer in answers)
     total = max((answer.value.meta.total or 0 for answer in answers), default=0)
     if len(rows) + invalid < total:
@@ -27,14 +27,17 @@ def read_users(replies: Iterable[Reply], words: Words, seen: Seen) -> Snapshot:
     listed = active(rows)
     users: dict[str, User] = {}
     for row in listed:
-        users.setdefault(str(row.agent_id), row)
+        if row.agent_id is not None:
+            users.setdefault(str(row.agent_id), row)
+    nameless = sum(row.agent_id is None for row in listed)
+    invalid += nameless
     agents = tuple(_agent(key, row, words, seen) for key, row in users.items())
-    by_status = count_by_status(agents)
+    by_status = None if invalid else count_by_status(agents)  # whoever is lost has a status too
     return Snapshot(
         agents=agents,
         agents_online=None if by_status is None else sum(one.vendor_status != OFFLINE for one in agents),
         agents_by_status=by_status,
-        dropped={Dropped.INVALID: invalid, Dropped.DUPLICATE: len(listed) - len(users)},
+        dropped={Dropped.INVALID: invalid, Dropped.DUPLICATE: len(listed) - nameless - len(users)},
         drift=tuple(dict.fromkeys(path for answer in answers for path in answer.drift)),
         unknown_statuses=words.unknown(one.vendor_status for one in agents if one.status is not None),
     )
@@ -62,7 +65,8 @@ def since(users: Snapshot | None, audit: Snapshot | None) -> Seen:
         return {}
     told = audit.memory
     changed = {agent.id: agent.since or 0.0 for agent in (users.agents if users else None) or ()}
-    return {(key, stay.word): stay.start for key, stay in told.stays.items() if changed.get(key, 0.0) <= told.at}
+    latest = {key: stay for key, stay in told.stays.items() if changed.get(key, 0.0) <= told.at}
+    return {(key, stay.word): stay.start / 1000 for key, stay in latest.items()}
 
 
 def read_queues(replies: Iterable[Reply], only: Collection[str]) -> Snapshot:

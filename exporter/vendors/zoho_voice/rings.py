@@ -94,7 +94,7 @@ def with_calls(before: Finished, calls: Iterable[QueueCall], words: Words) -> Fi
         counts[queue, Measure.ANSWERED, ""] += answered
         wait = _wait(call)
         if wait:
-            waits[queue] = waits.get(queue, _WAITS).with_value(wait[1] - wait[0])
+            waits[queue] = waits.get(queue, _WAITS).with_value((wait[1] - wait[0]) / 1000)
             missed = not answered and _somebody_was_available(call, *wait, words)
             counts[queue, Measure.MISSED_WHILE_AVAILABLE, ""] += missed
         for one, cause in causes:
@@ -114,13 +114,13 @@ def _response(cause: str) -> str:
     return {_ANSWERED: "accepted", _REJECTED: "declined"}.get(cause, "missed")
 
 
-def _wait(call: QueueCall) -> tuple[float, float] | None:
-    """Return when the caller came and left, in seconds since the Unix epoch."""
+def _wait(call: QueueCall) -> tuple[int, int] | None:
+    """Return when the caller came and left, in milliseconds since the Unix epoch."""
     came, left = call.queue_details.customer_entry_time, call.queue_details.customer_exit_time
-    return None if came is None or left is None or left < came else (came / 1000, left / 1000)
+    return None if came is None or left is None or left < came else (came, left)
 
 
-def _somebody_was_available(call: QueueCall, came: float, left: float, words: Words) -> bool:
+def _somebody_was_available(call: QueueCall, came: int, left: int, words: Words) -> bool:
     """Whether the call shows an agent who was available while the caller waited."""
     return any(
         words.state(stay.word)[0] is Status.AVAILABLE and stay.start < left and stay.end > came

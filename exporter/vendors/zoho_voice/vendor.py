@@ -104,8 +104,8 @@ class ZohoVoice:
         match reply.request.endpoint:
             case "users":
                 return (*self._more_users(reply, before), *self._of_users(reply, moment))
-            case "queues" if len(decode(reply.body, QueuesReply).value.queues) >= _PAGE:
-                return (self._page(QUEUES, _start(reply) + _PAGE),)
+            case "queues":
+                return self._more_queues(reply)
             case "logs" if _start(reply) == 0:
                 starts = more_pages(reply, self._day(moment), self._lists)
                 return tuple(_moved(reply.request, start) for start in starts)
@@ -156,15 +156,21 @@ class ZohoVoice:
     def _url(self, endpoint: str) -> str:
         return f"{self._origin}/rest/json/{_PATHS[endpoint]}"
 
+    def _more_queues(self, reply: Reply) -> tuple[Request, ...]:
+        """Return the next page after a full one; a row that is lost was there too."""
+        page = decode(reply.body, QueuesReply)
+        full = len(page.value.queues) + page.invalid_rows >= _PAGE
+        return (self._page(QUEUES, _start(reply) + _PAGE),) if full else ()
+
     def _more_users(self, reply: Reply, before: tuple[Reply, ...]) -> tuple[Request, ...]:
         """Return the next page after a full one, until all are there: the first may have index 0 or 1."""
-        page = decode(reply.body, UsersReply).value
-        start, total = _start(reply), page.meta.total
-        if len(page.users) < _PAGE:
+        page = decode(reply.body, UsersReply)
+        start, total = _start(reply), page.value.meta.total
+        if len(page.value.rows) + page.invalid_rows < _PAGE:
             return ()
         if total is not None and start + _PAGE >= total:
             pages = [one.body for one in (*before, reply) if one.request.endpoint == USERS]
-            if len({user.agent_id for body in pages for user in decode(body, UsersReply).value.users}) >= total:
+            if len({user.agent_id for body in pages for user in decode(body, UsersReply).value.rows}) >= total:
                 return ()
         return (self._page(USERS, start + _PAGE, reply.request.about),)
 
@@ -172,8 +178,9 @@ class ZohoVoice:
         """Return the audits of the users on a page, where the page was asked for their sake."""
         if not reply.request.about:
             return ()
-        users = active(decode(reply.body, UsersReply).value.users)
-        return self._audits(reply.request.about, (str(user.agent_id) for user in users), moment)
+        users = active(decode(reply.body, UsersReply).value.rows)
+        ids = (str(user.agent_id) for user in users if user.agent_id is not None)
+        return self._audits(reply.request.about, ids, moment)
 
     def _audits(self, endpoint: str, agents: Iterable[str], moment: Moment) -> Iterator[Request]:
         """Yield the calls for these agents, in batches."""

@@ -15,10 +15,16 @@ LOCK_SECONDS = 600.0
 
 _TOKEN = re.compile(rb"INVALID_(OAUTH)?TOKEN")
 _SCOPE = re.compile(rb"INVALID_OAUTHSCOPE|OAUTH_SCOPE_MISMATCH")
-_THROTTLE = re.compile(rb"ROLLING_THROTTLES_LIMIT|THRESHOLD_EXCEEDED|try again after [0-9]", re.IGNORECASE)
+_THROTTLE = re.compile(
+    rb"ROLLING_THROTTLES_LIMIT|THRESHOLD_EXCEEDED|too[_ ]many[_ ]requests|try again after [0-9]", re.IGNORECASE
+)
 _AGAIN = re.compile(rb"try again after ([0-9]{1,4}) *(second|minute|hour)", re.IGNORECASE)
 _SECONDS = {b"second": 1.0, b"minute": 60.0, b"hour": 3600.0}
 _CODE = re.compile(r"[A-Z]{0,6}[0-9]{1,6}")
+_NOT_HERE = {
+    "ZVTL001": (Reason.FORBIDDEN, "the licence does not include this"),
+    "ZVT011": (Reason.NOT_FOUND, "there is no such endpoint; check data_center and base_url"),
+}
 
 _ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -54,7 +60,7 @@ def _succeeded(document: Mapping[str, Any], payload: str) -> bool:
     code, status = document.get("code"), document.get("status")
     if code is not None and str(code) != "200":
         return False
-    if status is not None and str(status) not in ("SUCCESS", "200"):
+    if status is not None and str(status).upper() not in ("SUCCESS", "200"):
         return False
     return payload in document or not ({"error", "response", "data"} & document.keys())
 
@@ -74,16 +80,16 @@ def _named(reply: Reply, code: str) -> PollFailed:
             f"{told}: the grant lacks a scope; make a new one with ZohoVoice.agents.READ, zohovoice.queues.READ"
             " and ZohoVoice.call.READ",
         )
-    if code == "ZVTL001":
-        return NotAllowed(Reason.FORBIDDEN, f"{told}: the licence does not include this")
+    if code in _NOT_HERE:
+        reason, why = _NOT_HERE[code]
+        return NotAllowed(reason, f"{told}: {why}")
     if reply.status == 429 or _THROTTLE.search(reply.body):
         return Throttled(f"{told}: too many calls; the vendor locks them out for a while", _lock(reply))
     told_by_status = by_status(reply, code)
-    if told_by_status is not None:
-        return told_by_status
-    # Where a single call is not what we took it for, the poll goes on without it.
-    reason = Reason.HTTP_4XX if reply.request.optional else Reason.VENDOR
-    return Unreadable(reason, f"{told}: the vendor refuses the request")
+    if reply.request.optional and (told_by_status is None or (reply.status == 500 and code)):
+        # A single call that is not what we took it for: the poll goes on without it.
+        return Unreadable(Reason.HTTP_4XX, f"{told}: the vendor refuses the request")
+    return told_by_status or Unreadable(Reason.VENDOR, f"{told}: the vendor refuses the request")
 
 
 def _lock(reply: Reply) -> float:
