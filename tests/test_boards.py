@@ -1,0 +1,156 @@
+"""The boards as files, and what their PromQL makes of what vendors tell and do not tell."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boards
+import frame
+import pytest
+import yaml
+from panels import STATUSES
+from prometheus_client import CollectorRegistry
+
+from exporter.metrics.exposition import FAMILIES
+from exporter.metrics.family import PREFIX, Kind
+from exporter.metrics.process import ProcessMetrics
+from exporter.model import Status
+
+ROOT = Path(boards.__file__).parent
+_BOARDS = {path.name: json.loads(text) for path, text in boards.boards()}
+_HISTOGRAMS = {family.name for family in FAMILIES if family.kind is Kind.HISTOGRAM}
+_UNKNOWN = {"match": "null+nan", "result": {"text": "not told", "color": "text"}}
+_SUFFIXES = ("_bucket", "_sum", "_count")
+
+every_board = pytest.mark.parametrize("board", _BOARDS.values(), ids=_BOARDS.keys())
+
+
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def expressions(board: dict[str, Any]) -> Iterator[str]:
+    yield from (target["expr"] for panel in panels(board) for target in panel["targets"])
+
+
+def test_the_boards_are_what_the_modules_build() -> None:
+    built = {path.name: text for path, text in boards.boards()}
+    assert built == {path.name: path.read_text("utf-8") for path in boards.FOLDER.glob("*.json")}
+
+
+def test_the_addresses_of_the_boards_stay() -> None:
+    assert {board["uid"] for board in _BOARDS.values()} == {
+        *("contact-center-wallboard", "contact-center-queues", "contact-center-agents", "contact-center-exporter")
+    }
+
+
+@every_board
+def test_a_board_asks_no_more_often_than_the_vendors_are_asked(board: dict[str, Any]) -> None:
+    assert board["refresh"] == "30s"
+    assert board["timepicker"]["refresh_intervals"][0] == "30s"
+    assert {panel["interval"] for panel in panels(board)} == {"30s"}
+
+
+@every_board
+def test_a_panel_says_what_it_shows_and_when_it_is_empty(board: dict[str, Any]) -> None:
+    for panel in panels(board):
+        assert re.search(r"[Nn]ot told|[Ee]mpty", panel["description"]), panel["title"]
+        assert "told" in panel["fieldConfig"]["defaults"]["noValue"]
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert {"type": "special", "options": _UNKNOWN} in panel["fieldConfig"]["defaults"]["mappings"]
+
+
+@every_board
+def test_no_data_source_is_written_down(board: dict[str, Any]) -> None:
+    picked = {"type": "prometheus", "uid": "${datasource}"}
+    sources = [one["datasource"] for one in (*panels(board), *board["templating"]["list"]) if "datasource" in one]
+    targets = [target["datasource"] for panel in panels(board) for target in panel["targets"]]
+    assert all(source == picked for source in (*sources, *targets))
+    assert board["templating"]["list"][0]["type"] == "datasource"
+
+
+@every_board
+def test_a_board_uses_every_variable_that_it_has_and_no_other(board: dict[str, Any]) -> None:
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    used = set(re.findall(r"\$\{?([a-z_]+)", json.dumps(board))) - {"__rate_interval", "__all", "__url_time_range"}
+    assert used == variables.keys()
+    for one in variables.values():
+        if one["type"] == "query":
+            assert (one["multi"], one["includeAll"], one["allValue"]) == (True, True, ".+")
+
+
+@every_board
+def test_panels_fill_the_board_and_do_not_overlap(board: dict[str, Any]) -> None:
+    places = [panel["gridPos"] for panel in board["panels"]]
+    cells = [
+        (x, y)
+        for at in places
+        for x in range(at["x"], at["x"] + at["w"])
+        for y in range(at["y"], at["y"] + at["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) == 23
+    assert len({panel["id"] for panel in board["panels"]}) == len(places)
+
+
+@every_board
+def test_the_metrics_of_a_board_exist_with_these_labels(board: dict[str, Any]) -> None:
+    registry = CollectorRegistry()
+    ProcessMetrics(registry, "")
+    labels = {PREFIX + family.name: {"vendor", "account", *family.labels} for family in FAMILIES}
+    labels |= {metric.name: {"instance"} for metric in registry.collect() if metric.name.startswith(PREFIX)}
+    for name in _HISTOGRAMS:
+        labels |= {PREFIX + name + suffix: {*labels[PREFIX + name], "le"} for suffix in _SUFFIXES}
+    for expression in expressions(board):
+        for name, matchers in re.findall(r"(contact_center_\w+)\{([^}]*)\}", expression):
+            assert set(re.findall(r"(\w+)[=!]", matchers)) <= labels[name], name
+        for either in re.findall(r'"contact_center_\(([\w|]+)\)"', expression):
+            assert {PREFIX + name for name in either.split("|")} <= labels.keys()
+
+
+@every_board
+def test_counters_are_rated_and_the_gauges_of_a_day_are_not(board: dict[str, Any]) -> None:
+    for expression in expressions(board):
+        rated = set(re.findall(r"rate\((\w+)\{", expression))
+        counters = {name for name in re.findall(r"(contact_center_\w+)\{", expression) if name.endswith("_total")}
+        assert counters <= rated
+        assert not any(name.endswith("_today") for name in rated)
+        assert not re.search(r"increase|delta|idelta|irate", expression)
+
+
+def test_a_runbook_is_about_an_alert_that_there_is() -> None:
+    rules = (ROOT.parent / "prometheus" / "rules").glob("*.yml")
+    alerts = {name.lower() for path in rules for name in re.findall(r"- alert: (\w+)", path.read_text("utf-8"))}
+    linked = set(re.findall(r"\$\{docs\}/runbooks\.md#(\w+)", json.dumps(list(_BOARDS.values()))))
+    assert linked
+    assert linked <= alerts
+
+
+def test_every_board_leads_to_the_runbooks_and_the_other_boards() -> None:
+    for board in _BOARDS.values():
+        boards_link, runbooks = board["links"]
+        assert (boards_link["type"], boards_link["tags"]) == ("dashboards", [frame.TAG])
+        assert boards_link["tags"] == board["tags"]
+        assert runbooks["url"] == "${docs}/runbooks.md"
+    there = {board["uid"] for board in _BOARDS.values()}
+    assert set(re.findall(r'"/d/([\w-]+)', json.dumps(list(_BOARDS.values())))) <= there
+
+
+def test_every_status_has_a_colour() -> None:
+    assert tuple(STATUSES) == tuple(Status)
+
+
+def test_grafana_is_provisioned_with_a_prometheus_and_the_folder_of_the_boards() -> None:
+    folder = ROOT / "provisioning"
+    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yaml").read_text("utf-8"))["datasources"]
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    (provider,) = yaml.safe_load((folder / "dashboards" / "boards.yaml").read_text("utf-8"))["providers"]
+    assert (provider["type"], provider["options"]["path"]) == ("file", "/var/lib/grafana/dashboards")
+
+
+def test_what_the_linter_shall_not_find_has_a_reason() -> None:
+    waived = yaml.safe_load((boards.FOLDER / ".lint").read_text("utf-8"))["exclusions"]
+    assert all(len(rule["reason"]) > 20 for rule in waived.values())
