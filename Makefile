@@ -2,8 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LISTEN ?= 127.0.0.1:10777
+ENGINE ?= $(notdir $(firstword $(foreach engine,docker podman buildah,$(shell command -v $(engine)))))
+IMAGE ?= contact-center-exporter
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
+# BUILD takes more words for the engine: --build-arg BASE_DIGEST=sha256:... --platform linux/amd64,linux/arm64
+BUILDING = BUILDAH_FORMAT=docker $(ENGINE) build --build-arg VERSION=$(VERSION) --build-arg SOURCE=$(SOURCE) \
+  --build-arg REVISION=$(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null) $(BUILD)
 
-.PHONY: help demo test check bench docs picture lock clean
+.PHONY: help demo stack test check boards bench docs picture image sbom lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -11,8 +17,11 @@ help: ## this list
 demo: .venv/runtime ## simulator + exporter, no account needed: http://127.0.0.1:10777/
 	$(BIN)/contact-center-exporter demo --config config.yaml --listen $(LISTEN)
 
+stack: .venv/runtime ## simulator, exporter, Prometheus and Alertmanager in a rush, until Ctrl-C
+	$(BIN)/python scripts/stack.py
+
 test: .venv/development ## every test; those that need a program you lack say so and skip
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: .venv/development ## what CI runs: format, lint, types, import rules, docs, tests
 	$(BIN)/ruff format --check .
@@ -20,16 +29,25 @@ check: .venv/development ## what CI runs: format, lint, types, import rules, doc
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/docs.py --check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 docs: .venv/development ## write docs/metrics.md and the field tables anew from the code
 	$(BIN)/python scripts/docs.py
 
+boards: .venv/development ## write grafana/dashboards/*.json anew; DOCS=https://... is where docs/ is published
+	$(BIN)/python grafana/boards.py $(if $(DOCS),--docs "$(DOCS)")
+
 bench: .venv/development ## how fast it is, as ratios measured in one run
 	$(BIN)/python scripts/bench.py
 
-picture: .venv/development ## docs/images/status.png anew from a running `make demo`; needs chromium
+picture: .venv/development ## docs/images anew from a `make stack` of 20 minutes ago; needs chromium
 	$(BIN)/python scripts/picture.py
+
+image: ## a container image by ENGINE: docker, podman or buildah; docs/operations.md tells more
+	$(BUILDING) --tag $(IMAGE):$(VERSION) .
+
+sbom: ## sbom.cdx.json: what is in that image, as CycloneDX; the image has it in /app
+	$(BUILDING) --target sbom --output . .
 
 lock: .venv/development ## pin the newest versions that pyproject.toml allows, with their hashes
 	$(BIN)/pip install --quiet uv
@@ -37,6 +55,8 @@ lock: .venv/development ## pin the newest versions that pyproject.toml allows, w
 	  --python-version 3.11 --quiet pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --universal --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --python-version 3.11 --quiet pyproject.toml --group dev --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --universal --upgrade --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --python-version 3.11 --quiet --group image --constraint requirements-dev.lock --output-file requirements-image.lock
 
 clean: ## forget what was installed and measured
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -21,6 +21,7 @@ _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S1
 _PATIENCE = 4.0  # seconds of silence
 _HUNG_UP = (HTTPException, ssl.SSLError, ConnectionResetError, BrokenPipeError)
 _WHO_ASKS = 401
+_CLOSED = b"closed: "  # by a web config that is broken: a restart would not mend it
 
 
 def main() -> None:
@@ -69,7 +70,8 @@ def _status(host: str, port: int, patience: float) -> int:
     for connection in (plain, HTTPSConnection(host, port, timeout=patience, context=trusting)):
         with closing(connection), suppress(*_HUNG_UP):
             connection.request("GET", "/-/healthy")
-            return connection.getresponse().status
+            reply = connection.getresponse()
+            return _WHO_ASKS if reply.read(len(_CLOSED)) == _CLOSED else reply.status
     return _WHO_ASKS
 
 

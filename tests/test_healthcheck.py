@@ -14,6 +14,7 @@ from aiohttp import web
 from exporter import healthcheck
 from exporter.cli import main
 from exporter.config import Listen
+from exporter.web import gate
 
 ROOT = Path(healthcheck.__file__).parent.parent
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
@@ -55,6 +56,13 @@ async def test_one_that_will_not_tell_a_stranger_is_alive(status: str) -> None:
 async def test_one_whose_loops_stand_still_is_not_alive() -> None:
     async with listening(saying(OK.replace(b"200 OK", b"503 Service Unavailable"))) as port:
         assert await problem(port) == f"127.0.0.1, port {port}: /-/healthy answers 503"
+
+
+async def test_one_whose_doors_a_broken_web_config_has_closed_is_alive() -> None:
+    said = gate._CLOSED.text
+    answer = f"HTTP/1.1 503 Service Unavailable\r\nContent-Length: {len(said)}\r\n\r\n{said}"
+    async with listening(saying(answer.encode())) as port:
+        assert await problem(port) is None
 
 
 async def test_one_that_is_silent_is_not_alive() -> None:

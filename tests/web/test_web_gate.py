@@ -135,7 +135,7 @@ async def test_a_file_that_kubernetes_swaps_is_followed(tmp_path: Path) -> None:
         "\x00",
     ],
 )
-@pytest.mark.parametrize("before", [users(alice="one"), "{}"])
+@pytest.mark.parametrize("before", [users(alice="one"), "{}"], ids=["users", "nobody"])
 async def test_while_it_is_broken_every_route_is_closed_and_then_it_heals(
     before: str, text: str | None, tmp_path: Path
 ) -> None:  # case 64
@@ -182,7 +182,7 @@ async def test_a_bug_in_reading_closes_and_is_logged(tmp_path: Path, monkeypatch
     assert it.logged()[0] == ("web_config_broke", "")
 
 
-@pytest.mark.parametrize("text", [users(alice="one"), "garbage: ["])
+@pytest.mark.parametrize("text", [users(alice="one"), "garbage: ["], ids=["users", "garbage"])
 async def test_a_file_is_understood_once_and_not_for_each_request(
     text: str, tmp_path: Path, reads: list[Path]
 ) -> None:
