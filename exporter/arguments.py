@@ -91,7 +91,7 @@ def _rush_option(parser: argparse.ArgumentParser) -> None:
         metavar="MINUTES",
         type=_minutes,
         default=0,
-        help="begin with a rush of so many minutes: five times the calls (default: as the hour is)",
+        help="a quiet day that begins with a rush of so many minutes (default: a day like any other)",
     )
 
 

@@ -1,15 +1,25 @@
-"""Takes a picture of the status page with a headless Chromium: docs/images/status.png of a running `make demo`."""
+"""Takes the pictures in docs/images of a running `make stack` with a headless Chromium.
+
+status.png is the top of the exporter's status page, liveliest seven minutes after the start; rush.png is what
+Prometheus' own page tells of the latest 20 minutes: the rush and what comes of it, 16 minutes after the start.
+"""
 
 import argparse
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlencode
 
-_IMAGE = Path(__file__).parent.parent / "docs" / "images" / "status.png"
+_IMAGES = Path(__file__).parent.parent / "docs" / "images"
+_RUSH = (
+    "max by (vendor) (contact_center_longest_wait_seconds)",
+    'count by (alertname) (ALERTS{alertstate="firing", scope="queue"})',
+)
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--virtual-time-budget=10000",  # milliseconds of its own clock for scripts to draw
 )
 _SECONDS = 60
 
@@ -40,12 +50,21 @@ def _browse(url: str, *flags: str) -> str:
 
 
 def main() -> int:
-    """Take the picture."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url", nargs="?", default="http://127.0.0.1:10777/", help="default: %(default)s")
-    parser.add_argument("png", nargs="?", type=Path, default=_IMAGE, help="default: docs/images/status.png")
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("picture", nargs="*", default=["status", "rush"], help="status or rush; default: both")
+    parser.add_argument("--exporter", default="http://127.0.0.1:10777", help="default: %(default)s")
+    parser.add_argument("--prometheus", default="http://127.0.0.1:9090", help="default: %(default)s")
     arguments = parser.parse_args()
-    photograph(arguments.url, arguments.png.absolute())
+    graphs = {
+        f"g{number}.{key}": value
+        for number, query in enumerate(_RUSH)
+        for key, value in {"expr": query, "tab": "0", "range_input": "20m"}.items()
+    }
+    if "status" in arguments.picture:
+        photograph(f"{arguments.exporter}/", _IMAGES / "status.png", height=1000)
+    if "rush" in arguments.picture:
+        photograph(f"{arguments.prometheus}/graph?{urlencode(graphs)}", _IMAGES / "rush.png", height=1580)
     return 0
 
 

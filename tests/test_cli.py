@@ -227,8 +227,10 @@ def test_a_wrong_config_is_exit_2_and_the_whole_report(
     assert told.out == ""
     assert told.err.splitlines() == [
         f"{path}:1: server.lisen: unknown key; write listen",
-        f'{path}:3: accounts[0].vendor: unknown vendor "zendesk"; write '
-        "zendesk_talk, zoho_voice, voximplant, kore_ai or liveperson",
+        (
+            f'{path}:3: accounts[0].vendor: unknown vendor "zendesk"; write '
+            "zendesk_talk, zoho_voice, voximplant, kore_ai or liveperson"
+        ),
     ]
 
 
@@ -519,6 +521,8 @@ async def test_no_secret_comes_out_of_any_door(tmp_path: Path) -> None:
         "check --agents 0",
         "check --agents many",
         "simulate --port 65536",
+        "simulate --rush 0",
+        "demo --rush 1441",
         "simulate --speed 0",
         "simulate --speed nan",
         "simulate --speed inf",

@@ -35,7 +35,7 @@ _QUEUES = (
 _GROUPS = {101: 360_001, 102: 360_002, 103: 360_003, 104: 360_004}  # the people who can take a queue's calls
 _SKILLS = ((101,), (102,), (102, 101), (103, 104), (101, 103), (102, 104))
 _CURVE = (0.9, 0.8, 0.8, 0.8, 0.9, 0.9, 1, 1, 1.1, 1.2, 1.2, 1.1, 1, 1.1, 1.2, 1.2, 1.1, 1.1, 1, 1, 1, 1, 1, 0.9)
-_RUSH_FACTOR = 5.0  # waits pass two minutes after three or four, whatever the hour
+_QUIET, _RUSH_FACTOR = 0.5, 10.0  # waits pass two minutes within four, and are over soon after, at any hour
 _SHIFT_HOURS = 10
 _WAVE_MINUTES = 215  # not a divisor of the day, so that any number of agents spreads around the clock
 _PAUSES = (
@@ -88,12 +88,13 @@ def _agent(number: int, agents: int) -> AgentPlan:
 def demo_floor(now: datetime, zone: ZoneInfo, seed: int = 0, rush_minutes: float = 0) -> Floor:
     """Return the demo's floor as it is at an instant (aware), opened two hours before its local day began.
 
-    With `rush_minutes` a great rush on all queues begins then, in place of the plan's own rushes.
+    With `rush_minutes` the day is quiet but for one great rush on all queues, which begins then.
     """
     local = now.astimezone(zone)
     plan = demo_plan(zone)
     if rush_minutes:
-        plan = replace(plan, rushes=(Rush(local.time(), rush_minutes, _RUSH_FACTOR),))
+        rush = Rush(local.time(), rush_minutes, _RUSH_FACTOR)
+        plan = replace(plan, curve=(_QUIET,) * len(_CURVE), rushes=(rush,))
     floor = Floor(plan, datetime.combine(local.date(), time(), zone) - timedelta(hours=2), seed)
     floor.advance(now)
     return floor

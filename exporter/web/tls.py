@@ -198,9 +198,8 @@ def build(section: TlsServer, pems: Pems) -> Tls:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = _ASKED_FOR[section.client_auth_type]
-    context.verify_flags |= (
-        ssl.VERIFY_X509_PARTIAL_CHAIN
-    )  # each certificate in client_ca is trusted, not roots alone
+    # Each certificate of client_ca is trusted, whether it is a root or not.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         if section.cipher_suites:
             _choose(context, [_CIPHERS[suite] for suite in section.cipher_suites])

@@ -28,9 +28,9 @@ _STATUSES = {"available", "ringing", "on_contact", "wrap_up", "busy", "away", "o
 T = TypeVar("T")
 
 
-def until(ask: Callable[[], T | None]) -> T:
+def until(ask: Callable[[], T | None], patience: float = _PATIENCE) -> T:
     """Return the first answer that is neither None nor empty; real programs need real time."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
             if answer := ask():
@@ -38,7 +38,7 @@ def until(ask: Callable[[], T | None]) -> T:
         except OSError:
             pass
         time.sleep(0.2)
-    raise AssertionError(f"nothing came of it within {_PATIENCE:g} s")
+    raise AssertionError(f"nothing came of it within {patience:g} s")
 
 
 @contextmanager

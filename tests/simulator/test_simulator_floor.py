@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from exporter.model import Status
-from exporter.simulator import truth
+from exporter.simulator import demo, truth
 from exporter.simulator.demo import demo_plan
 from exporter.simulator.floor import Floor
 from exporter.simulator.history import VOICEMAILS, Direction, Outcome, Response, Source, Span, Window
@@ -290,6 +290,19 @@ def test_a_rush_brings_more_calls_and_may_run_past_midnight() -> None:
     assert arrivals(11, 23.5) > 150
     assert arrivals(11, 22) < 60
     assert arrivals(12, 23.5) < 60
+
+
+def test_the_rush_of_the_demo_begins_at_once_and_ends() -> None:
+    floor = demo.demo_floor(MONDAY + timedelta(hours=10), BERLIN, rush_minutes=8)
+    floor.advance(MONDAY + timedelta(hours=10, minutes=5))
+    assert truth.queue_now(floor).waits.longest > 120
+    floor.advance(MONDAY + timedelta(hours=10, minutes=30))
+    assert truth.queue_now(floor).waits.longest < 120
+    rush, calm = (
+        truth.calls_day(floor, window=Window(floor.now - minutes * 60, floor.now - (minutes - 8) * 60)).inbound
+        for minutes in (30, 22)
+    )
+    assert rush > 3 * calm
 
 
 def test_history_older_than_yesterday_is_forgotten() -> None:

@@ -157,6 +157,15 @@ async def test_while_it_is_broken_every_route_is_closed_and_then_it_heals(
     assert problem.startswith(str(it.path))
 
 
+async def test_the_same_problem_is_told_once_however_the_file_changes(tmp_path: Path) -> None:
+    async with guarded(tmp_path, "{}") as it:
+        for text in ("users: {}", "users: {}  # still", "users: {}", "other: {}"):
+            it.path.write_text(text)
+            assert await it.status() == 503
+    problems = [problem for _, problem in it.logged()]
+    assert [problem.split(":")[2].strip() for problem in problems] == ["users", "other"]
+
+
 async def test_an_unreadable_directory_closes_too(tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()

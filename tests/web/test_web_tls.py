@@ -254,13 +254,15 @@ async def test_a_handshake_without_a_request_is_cut(folder: Path) -> None:
 
 
 @on_both_loops
-async def test_beyond_the_cap_of_connections_the_oldest_handshake_makes_room(folder: Path) -> None:
+async def test_beyond_the_cap_of_connections_an_old_handshake_makes_room(folder: Path) -> None:
     async with AsyncExitStack() as stack:
         limits = Limits(connections=2, header=1e6)
         port = await stack.enter_async_context(guarded(folder, FILES, limits=limits))
-        hostile = await silent(stack, port, 4)
+        hostile = await silent(stack, port, 5)
+        closed = [asyncio.create_task(rest(one)) for one in hostile]
+        await asyncio.wait(closed, return_when=asyncio.FIRST_COMPLETED)
+        assert sum(one.done() for one in closed) == 1
         assert (await ask(port, tls=client(folder))).status == 200
-        assert await rest(hostile[0]) == b""
 
 
 async def slow(stack: AsyncExitStack, port: int, folder: Path, number: int) -> list[ssl.SSLSocket]:
@@ -303,7 +305,7 @@ async def test_a_slow_reader_costs_a_piece_of_the_page_and_not_a_copy(folder: Pa
         wires = (one for one in gc.get_objects() if isinstance(one, asyncio.WriteTransport))
         sizes = [one.get_write_buffer_size() for one in wires if not one.is_closing()]
     assert sum(size > 0 for size in sizes) >= 8
-    assert max(sizes) <= 2**20
+    assert max(sizes) <= 384 * 1024
 
 
 @on_both_loops
@@ -326,9 +328,8 @@ async def test_stopping_is_fast_and_leaves_nothing_behind_whoever_is_in_the_door
         async with guarded(folder, FILES) as port:
             hostile = await silent(stack, port, number)
             assert (await ask(port, tls=client(folder))).status == 200
+        assert asyncio.all_tasks() == before
         assert await asyncio.gather(*map(rest, hostile)) == [b""] * number
-    await asyncio.sleep(0)
-    assert asyncio.all_tasks() == before
 
 
 @on_both_loops
