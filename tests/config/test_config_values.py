@@ -170,9 +170,9 @@ def test_a_reload_leaves_the_accounts_equal_that_nobody_touched(tmp_path: Path) 
     assert after.accounts[2] != before.accounts[1]
 
 
-def test_the_example_is_a_working_account_of_zendesk() -> None:
-    (account,) = load(EXAMPLE, VENDORS, {}).accounts
-    assert account.vendor == "zendesk_talk"
+def test_the_example_has_a_working_account_of_each_vendor_zendesk_first() -> None:
+    account, *others = load(EXAMPLE, VENDORS, {}).accounts
+    assert [account.vendor, *(other.vendor for other in others)] == list(VENDORS)
     assert "client_id='exporter', client_secret=Secret(***)" in repr(account.credentials)
 
 
@@ -192,7 +192,7 @@ def test_what_is_commented_out_in_the_example_is_right_and_shows_the_defaults(tm
     text = re.sub(r"(?m)^ *(client_secret_file|pseudonym_key_file):.*$", "", text)
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     config = load(tmp_path / "config.yaml", VENDORS, {})
-    (account,) = config.accounts
+    account = config.accounts[0]
     assert config.server == Server(state_dir=tmp_path / "state")
     assert (config.polling, config.privacy) == (Polling(interval=10), Privacy())  # the demo's own pace
     assert account.statuses == {"On Break": Status.AWAY}
