@@ -1,7 +1,8 @@
 """Takes the pictures in docs/images of a running `make stack` with a headless Chromium.
 
-status.png is the top of the exporter's status page, liveliest seven minutes after the start; rush.png is what
-Prometheus' own page tells of the latest 20 minutes: the rush and what comes of it, 16 minutes after the start.
+status.png is the top of the exporter's status page, liveliest six minutes after the start; `demo --rush 5` has one
+that shows each queue. rush.png is what Prometheus' own page tells of the latest 20 minutes, the rush and all that
+comes of it, 16 minutes after the start.
 """
 
 import argparse
