@@ -117,8 +117,10 @@ _RULES = """\
 groups:
   - name: waiting
     rules:
-      - {record: "queue:longest_wait_seconds:max", expr: "max by (queue) (contact_center_longest_wait_seconds)"}
-      - {alert: CallersWait, expr: "max by (account, queue) (contact_center_longest_wait_seconds) >= 0"}
+      - record: queue:longest_wait_seconds:max
+        expr: max by (queue) (contact_center_longest_wait_seconds{account="zendesk"})
+      - alert: CallersWait
+        expr: max by (account, queue) (contact_center_longest_wait_seconds{account="zendesk"}) >= 0
 """
 
 
@@ -156,29 +158,31 @@ def ask(prometheus: str) -> Ask:
 def test_a_real_prometheus_scrapes_both_formats(ask: Ask) -> None:
     both = {"openmetrics": 1, "text": 1}
     until(lambda: ask("sum by (job) (up)") == both)
-    until(lambda: ask("sum by (job) (contact_center_up)") == both)
-    assert ask("count by (job) (contact_center_agents)") == {"openmetrics": 8, "text": 8}
-    every = 'count by (job) ({__name__=~"contact_center_.*"})'
+    until(lambda: ask("sum by (job) (contact_center_up)") == {"openmetrics": 5, "text": 5})
+    assert ask('count by (job) (contact_center_agents{account="zendesk"})') == {"openmetrics": 8, "text": 8}
+    every = 'count by (job) ({__name__=~"contact_center_.*", account="zendesk"})'
     until(lambda: len(set(ask(every).values())) == 1)
 
 
 @pytest.mark.needs("prometheus")
 def test_promql_tells_how_the_contact_centre_is(ask: Ask) -> None:
-    agents = ask('sum by (status) (contact_center_agents{job="text"})')
+    agents = ask('sum by (status) (contact_center_agents{job="text",account="zendesk"})')
     assert agents.keys() == _STATUSES
     assert sum(agents.values()) == _AGENTS
-    assert 0 < ask('sum(contact_center_agents_online{job="text"})')[""] <= _AGENTS
-    assert ask('sum by (queue) (contact_center_calls_waiting{job="text"})').keys() == _QUEUES
-    served = ask('sum by (queue) (contact_center_queue_agents{job="text"})')
+    assert 0 < ask('sum(contact_center_agents_online{job="text",account="zendesk"})')[""] <= _AGENTS
+    assert ask('sum by (queue) (contact_center_calls_waiting{job="text",account="zendesk"})').keys() == _QUEUES
+    served = ask('sum by (queue) (contact_center_queue_agents{job="text",account="zendesk"})')
     assert served.keys() == _QUEUES
     assert sum(served.values()) > _AGENTS  # some serve two queues
-    assert ask('count(count by (agent) (contact_center_agent_status{job="text"}))') == {"": _AGENTS}
+    assert ask('count(count by (agent) (contact_center_agent_status{job="text",account="zendesk"}))') == {
+        "": _AGENTS
+    }
 
 
 @pytest.mark.needs("prometheus")
 def test_the_seconds_in_states_add_up_to_the_time_logged_in(ask: Ask) -> None:
-    sums = 'sum by (agent) (contact_center_seconds_in_state{job="text"})'
-    whole = 'contact_center_agent_logged_in_seconds_today{job="text"}'
+    sums = 'sum by (agent) (contact_center_seconds_in_state{job="text",account="zendesk"})'
+    whole = 'contact_center_agent_logged_in_seconds_today{job="text",account="zendesk"}'
     assert ask(f"max(abs({sums} - on (agent) {whole}))")[""] <= 3
     assert ask(f"sum({whole})")[""] > 3600
 

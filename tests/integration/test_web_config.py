@@ -41,7 +41,7 @@ basic_auth_users:
 """
 _WHO = "basic_auth: {username: alice, password_file: password}"
 _TLS = "ca_file: ca.pem, cert_file: prometheus.pem, key_file: prometheus.key"
-_CLOSED = r"EOF$|connection reset by peer$|broken pipe$|tls: "
+_CLOSED = r"EOF$|connection reset by peer$|broken pipe$|server closed idle connection$|tls: "
 JOBS: Mapping[str, tuple[str, str]] = {
     "right": (f"scheme: https, {_WHO}, tls_config: {{{_TLS}}}", ""),
     "tls_1_2": (f"scheme: https, {_WHO}, tls_config: {{{_TLS}, max_version: TLS12}}", ""),

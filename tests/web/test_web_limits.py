@@ -1,7 +1,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 from plain_http import PATIENCE, TEXT, Bytes, ask, parse, server
@@ -90,7 +90,8 @@ async def test_readers_that_are_too_slow_are_cut() -> None:  # case 66
         port = await stack.enter_async_context(server(Limits(answer=0.2, header=0.4), page=lambda: PAGE))
         slow = await lines(stack, port, 50, WHOLE)
         for one in slow:
-            await one[0].readexactly(1)
+            with suppress(ConnectionError):  # where this machine is slow, the first are cut already
+                await one[0].read(1)
         assert (await ask(port, "GET /-/healthy")).status == 200
         async with line(port) as silent:
             await rest(silent)  # the limit of the answers has passed twice

@@ -152,7 +152,7 @@ class KoreAi:
             case "queueStatsById":
                 return Load(queues, 9 * queues)
             case _:
-                return Load(1, 8 + 2 * agents)
+                return Load(1, 9 + 2 * agents)
 
     def _today(self, moment: Moment) -> Today:
         """Return the day at the one offset that holds now, as it is asked for.
