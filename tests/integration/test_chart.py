@@ -423,6 +423,19 @@ def test_dashboards_are_those_of_the_source() -> None:
 
 
 @needs_helm
+@pytest.mark.parametrize("name", ["ha-sharded", "podmonitor"])
+def test_the_alerts_know_the_job(name: str) -> None:
+    words = ("--set", "monitor.kind=ServiceMonitor") if name == "ha-sharded" else ()
+    objects = [one for one in yaml.safe_load_all(template("--values", named(name), *words)) if one]
+    (monitor,) = of_kind(objects, "ServiceMonitor", "PodMonitor")
+    (service,) = of_kind(objects, "Service")
+    owner, *_ = of_kind(objects, "StatefulSet", "Deployment")
+    (pattern,) = re.findall(r'job=~"([^"]+)"', (ROOT / "prometheus" / "rules" / "exporter.yml").read_text())
+    for one in (service, owner["spec"]["template"]):
+        assert re.fullmatch(pattern, one["metadata"]["labels"][monitor["spec"]["jobLabel"]])
+
+
+@needs_helm
 @pytest.mark.parametrize("name", ["sharded", "podmonitor"])
 def test_no_label_of_ours_is_renamed_by_the_operator(name: str) -> None:
     (monitor,) = of_kind(rendered(named(name)), "ServiceMonitor", "PodMonitor")
@@ -465,6 +478,11 @@ def test_the_page_tells_every_value_and_its_default() -> None:
     defaults = {key: json.loads(text.strip("`")) for key, text in told.items() if text.startswith("`")}
     assert defaults == {key: actual[key] for key in defaults}
     assert told.keys() - defaults == {"config", "networkPolicy.from", "networkPolicy.dns", "networkPolicy.vendors"}
+
+
+def test_the_links_of_the_page_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", (CHART / "README.md").read_text()):
+        assert (CHART / target).exists(), target
 
 
 def test_the_schema_knows_every_value_and_no_other() -> None:

@@ -157,7 +157,7 @@ spec:
   {{- with $values.image.pullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ quote . }}
     {{- end }}
   {{- end }}
   {{- with $values.nodeSelector }}
@@ -165,12 +165,12 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with include "contact-center-exporter.priorityClassName" $ }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ quote . }}
   {{- end }}
   restartPolicy: Always
   securityContext:
     {{- include "contact-center-exporter.podSecurity" $ | nindent 4 }}
-  serviceAccountName: {{ include "contact-center-exporter.serviceAccountName" $ }}
+  serviceAccountName: {{ include "contact-center-exporter.serviceAccountName" $ | quote }}
   terminationGracePeriodSeconds: 30
   {{- with $values.tolerations }}
   tolerations:
@@ -189,13 +189,13 @@ spec:
     {{- end }}
   volumes:
     - configMap:
-        name: {{ $values.existingConfigMap | default (include "contact-center-exporter.fullname" $) }}
+        name: {{ $values.existingConfigMap | default (include "contact-center-exporter.fullname" $) | quote }}
       name: config
     {{- range $index, $name := $values.secrets }}
     - name: secret-{{ $index }}
       secret:
         defaultMode: 0440
-        secretName: {{ $name }}
+        secretName: {{ quote $name }}
     {{- end }}
     {{- if eq $values.state.volume "memory" }}
     - emptyDir:
@@ -205,7 +205,7 @@ spec:
     {{- else if eq $values.state.volume "persistent" }}
     - name: state
       persistentVolumeClaim:
-        claimName: {{ $values.state.existingClaim | default (include "contact-center-exporter.fullname" $) }}
+        claimName: {{ $values.state.existingClaim | default (include "contact-center-exporter.fullname" $) | quote }}
     {{- end }}
     {{- if $values.ha.enabled }}
     - name: token
@@ -230,6 +230,6 @@ spec:
     - name: web
       secret:
         defaultMode: 0440
-        secretName: {{ . }}
+        secretName: {{ quote . }}
     {{- end }}
 {{- end -}}
