@@ -135,7 +135,7 @@ class KoreAi:
                 return read_statuses(replies, self._today(moment), self._words)
             case "queue-performance":
                 snapshot = read_performance(replies, self._options.wait_scale, whole_day=self._window(moment)[2])
-                return replace(snapshot, window_end=self._next_midnight(moment).timestamp())
+                return replace(snapshot, window_end=midnight(moment.at, self._zone, 1).timestamp())
             case "queueStatsById":
                 return self._read_stats(replies, moment)
             case _:
@@ -164,15 +164,12 @@ class KoreAi:
         begins = max(midnight(moment.at, self._zone), datetime.combine(local.date(), time.min, zone))
         return Today(begins.timestamp(), moment.at.timestamp(), zone)
 
-    def _next_midnight(self, moment: Moment) -> datetime:
-        return midnight(midnight(moment.at, self._zone) + timedelta(hours=36), self._zone)
-
     def _window(self, moment: Moment) -> tuple[datetime, datetime, bool]:
         """Return the window of queue-performance, at most 24 hours long, and whether it holds the day so far.
 
         In the last hour of a day of 25 it cannot.
         """
-        start, end = midnight(moment.at, self._zone).astimezone(UTC), self._next_midnight(moment).astimezone(UTC)
+        start, end = (midnight(moment.at, self._zone, days).astimezone(UTC) for days in (0, 1))
         full = start + _LONGEST_WINDOW
         whole = moment.at < full
         return (start, min(end, full), True) if whole else (full, end, False)

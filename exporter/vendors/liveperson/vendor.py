@@ -158,7 +158,7 @@ class LivePerson:
         """Turn the replies of one poll into a snapshot; what is of today ends with it."""
         replies = tuple(map(opened, replies))
         if endpoint in OF_TODAY:
-            tomorrow = midnight(midnight(moment.at, self._site.zone) + timedelta(hours=36), self._site.zone)
+            tomorrow = midnight(moment.at, self._site.zone, 1)
             snapshot = self._read(endpoint, replies, moment) if replies else Snapshot()
             return replace(snapshot, window_end=tomorrow.timestamp())
         return self._read(endpoint, replies, moment)

@@ -1,7 +1,7 @@
 """What to ask Voximplant, and how it answers."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -204,8 +204,7 @@ class Voximplant:
 
     def _of_today(self, snapshot: Snapshot, moment: Moment) -> Snapshot:
         """Let the day's numbers end with the day."""
-        tomorrow = midnight(self._today(moment) + timedelta(hours=36), self._site.zone)
-        return replace(snapshot, window_end=tomorrow.timestamp())
+        return replace(snapshot, window_end=midnight(moment.at, self._site.zone, 1).timestamp())
 
     def load(self, endpoint: str, agents: int) -> Load:
         """Estimate one poll: lists come in pages, and each queue's day is a call of its own."""

@@ -1,7 +1,6 @@
 """What to ask Zendesk, and how it answers."""
 
 import re
-from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -184,9 +183,9 @@ class ZendeskTalk:
             case "current_queue_activity":
                 return self._refused(endpoint, replies, read_queues(replies, named=bool(self._named)))
             case "agents_activity":
-                return replace(self._agents(replies), window_start=self._midnight(moment))
+                return replace(self._agents(replies), window_start=self._midnight(moment, 0))
             case _:
-                totals = replace(read_totals(endpoint, replies), window_end=self._next_midnight(moment))
+                totals = replace(read_totals(endpoint, replies), window_end=self._midnight(moment, 1))
                 return self._refused(endpoint, replies, totals)
 
     def _refused(self, endpoint: str, replies: tuple[Reply, ...], snapshot: Snapshot) -> Snapshot:
@@ -201,13 +200,10 @@ class ZendeskTalk:
         queues = (replace(one, name=None) if one.id in self._named else one for one in snapshot.queues or ())
         return replace(snapshot, queues=tuple(queues))
 
-    def _midnight(self, moment: Moment) -> float | None:
-        """Return where the vendor's today began, if the config tells the time zone that the account is set to."""
-        return midnight(moment.at, self._site.time_zone).timestamp() if self._site.time_zone else None
-
-    def _next_midnight(self, moment: Moment) -> float | None:
+    def _midnight(self, moment: Moment, days: int) -> float | None:
+        """Return where the vendor's day begins, if the config tells the time zone that the account is set to."""
         zone = self._site.time_zone
-        return midnight(midnight(moment.at, zone) + timedelta(hours=36), zone).timestamp() if zone else None
+        return midnight(moment.at, zone, days).timestamp() if zone else None
 
     def load(self, endpoint: str, agents: int) -> Load:
         """Estimate one poll: the endpoints ask once for each filter value, and the agents come in pages."""

@@ -226,8 +226,7 @@ class ZohoVoice:
 
     def _midnight(self, moment: Moment, days: int = 0) -> datetime:
         """Return the beginning of today, or of a day so many days later."""
-        noon = midnight(moment.at, self._zone) + timedelta(days=days, hours=12)
-        return midnight(noon, self._zone)
+        return midnight(moment.at, self._zone, days)
 
     def load(self, endpoint: str, agents: int) -> Load:
         """Estimate one poll; an account is taken to have ten queues, where the config names none."""
