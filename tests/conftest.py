@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+pytest_plugins = ["trial"]
+
 
 def pytest_sessionstart() -> None:
     asyncio.set_event_loop(None)  # else a plugin that asks for the loop in a plain test makes one, and leaks it

@@ -5,7 +5,7 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -41,7 +41,10 @@ class Last:
     reset: bool = False
 
 
-Answer = Callable[[Asked], bytes | Last | Awaitable[bytes | Last]]
+Said = bytes | Last | AsyncIterable[bytes]
+"""Bytes, bytes and the end of the connection, or bytes as they come and then its end."""
+
+Answer = Callable[[Asked], Said | Awaitable[Said]]
 
 
 @dataclass
@@ -65,6 +68,11 @@ class Vendor:
             while True:
                 answer = self.answer(await self._read(reader))
                 answer = await answer if isinstance(answer, Awaitable) else answer
+                if isinstance(answer, AsyncIterable):
+                    async for piece in answer:
+                        writer.write(piece)
+                        await writer.drain()
+                    break
                 writer.write(answer if isinstance(answer, bytes) else answer.data)
                 await writer.drain()
                 if isinstance(answer, Last):

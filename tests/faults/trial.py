@@ -1,0 +1,169 @@
+"""What every fault has in common: a sick account beside a sound one, a subject that polls both, and the oracle."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from centre import AGENTS, QUEUES, TOKEN, Centre, Spoil, served
+from hurry import INTERVAL, MAX_AGE, SPEED
+from subject import Page, Subject, serving, started
+from watch import DESCRIPTORS, GROWTH_MIB, NEVER_SHOWN, Watch, watched
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--subject", choices=("ours", "plain"), default="ours", help="who suffers tests/faults")
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest) -> str:
+    """Who suffers: `ours`, or `plain` for the negative control."""
+    return str(request.config.getoption("--subject"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    only = item.get_closest_marker("ours_only")
+    if only and item.config.getoption("--subject") != "ours":
+        pytest.skip(only.args[0])
+
+
+def config_of(*centres: Centre, polling: str = "", extra: str = "") -> str:
+    """Return a config for these accounts; `{port}` stands for the subject's own."""
+    accounts = "".join(
+        f"""
+  - name: {centre.name}
+    vendor: zendesk_talk
+    credentials: {{access_token: {TOKEN}}}
+    options: {{base_url: "{centre.url}", plan: enterprise_plus}}
+"""
+        for centre in centres
+    )
+    return f"""
+server: {{listen: "127.0.0.1:{{port}}"}}
+polling: {{interval: {INTERVAL:.0f}s, max_age: {MAX_AGE:.0f}s, budget_share: 100%{polling}}}
+accounts:{accounts}{extra}"""
+
+
+@dataclass
+class Trial:
+    """A subject under watch, the account that falls sick, and the one that stays sound."""
+
+    subject: Subject
+    sick: Centre
+    sound: Centre
+    watch: Watch
+    speed: float
+    baseline: dict[str, float] = field(default_factory=dict)
+
+    async def settled(self) -> None:
+        """Wait until all of both accounts is on the page, and remember what the subject needs then."""
+        await self.subject.until(
+            lambda page: all(
+                page.of("agent_talk_seconds_today", account=centre.name)
+                and page.of("calls_waiting", account=centre.name)
+                for centre in (self.sick, self.sound)
+            ),
+            "both accounts on the page",
+        )
+        self.baseline = {"MiB": self.subject.resident(), "descriptors": self.subject.descriptors()}
+
+    def fault(self, spoil: Spoil, endpoint: str = "*", *, lawful: bool = False) -> Any:
+        """Let the sick account answer so until the end of the block."""
+        return self.sick.fault(spoil, endpoint, lawful=lawful)
+
+    async def failed(self, *reasons: str, endpoint: str = AGENTS, times: int = 1) -> Page:
+        """Return the first page on which an endpoint has failed so many times more, for one of the reasons."""
+        before = self._failures(await self.subject.page(), endpoint, reasons)
+        return await self.subject.until(
+            lambda page: self._failures(page, endpoint, reasons) >= before + times, f"{endpoint} fails: {reasons}"
+        )
+
+    def _failures(self, page: Page, endpoint: str, reasons: tuple[str, ...]) -> float:
+        of = {"account": self.sick.name, "endpoint": endpoint}
+        if self.subject.program != "ours":  # its own words are as good as ours
+            return page.sum("poll_failures_total", **of)
+        return sum(page.sum("poll_failures_total", **of, reason=reason) for reason in reasons)
+
+    async def aged_out(self, endpoint: str = AGENTS) -> Page:
+        """Return the first page without the numbers of an endpoint: gone, not 0, and still said to be down."""
+        metric = {AGENTS: "agent_talk_seconds_today", QUEUES: "calls_waiting"}[endpoint]
+        page = await self.subject.until(
+            lambda page: not page.of(metric, account=self.sick.name), f"{endpoint} ages out"
+        )
+        name = self.sick.name
+        if self.subject.program == "ours":
+            assert page.value("endpoint_up", account=name, endpoint=endpoint) == 0
+        assert page.value("last_success_timestamp_seconds", account=name, endpoint=endpoint) is not None
+        assert page.value("up", account=name) is not None
+        return page
+
+    async def recovered(self, endpoint: str = AGENTS, polls: int = 2) -> Page:
+        """Return the first page that is right again, which must come with one of the next polls (O6)."""
+        began = self.sick.polls(endpoint)
+        since = max(self.sick.sent.get(endpoint, {0: 0.0}))
+        metric = {AGENTS: "agent_talk_seconds_today", QUEUES: "calls_waiting"}[endpoint]
+        page = await self.subject.until(
+            lambda page: any(value >= 1_000 * (since + 1) for _, value in page.of(metric, account=self.sick.name)),
+            f"{endpoint} recovers",
+        )
+        took = self.sick.polls(endpoint) - began
+        assert took <= polls + 1, f"it took {took} polls to be right again"  # one more may be under way already
+        return page
+
+    async def back_to_baseline(self) -> None:
+        """Wait until the subject needs no more than before the fault (O5)."""
+        end = time.monotonic() + 10
+        while True:
+            grown = self.subject.resident() - self.baseline["MiB"]
+            opened = self.subject.descriptors() - self.baseline["descriptors"]
+            if grown <= GROWTH_MIB and opened <= DESCRIPTORS:
+                return
+            assert time.monotonic() < end, f"O5: {grown:+.0f} MiB, {opened:+.0f} descriptors"
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def trial(program: str, tmp_path: Path) -> AsyncIterator[Trial]:
+    """A subject that has polled both accounts; afterwards the oracle tells whether it ever did wrong."""
+    async with tried(program, tmp_path) as one:
+        yield one
+
+
+@asynccontextmanager
+async def tried(
+    program: str,
+    folder: Path,
+    *,
+    speed: float = SPEED,
+    polling: str = "",
+    extra: str = "",
+    configure: Callable[[str], str] = str,
+    agents: int = 5,
+    environment: dict[str, str] | None = None,
+) -> AsyncIterator[Trial]:
+    """Run a subject against a sick and a sound account, and judge it at the end."""
+    async with AsyncExitStack() as stack:
+        sick = await stack.enter_async_context(served(Centre("sick", agents)))
+        sound = await stack.enter_async_context(served(Centre("sound")))
+        config = configure(config_of(sick, sound, polling=polling, extra=extra))
+        subject = await stack.enter_async_context(
+            started(program, config, folder, speed=speed, environment=environment or {})
+        )
+        await serving(subject)
+        watch = Watch(subject, sick, [sound], speed)
+        trial = Trial(subject, sick, sound, watch, speed)
+        async with watched(watch):
+            await trial.settled()
+            yield trial
+            if subject.process.returncode is None:
+                await trial.back_to_baseline()
+        assert not watch.wrong, "\n".join(watch.wrong)
+        assert watch.checked, "the oracle saw no number"
+        for canary in NEVER_SHOWN:
+            assert canary not in subject.log, f"O7: the log shows {canary!r}"
+        if subject.process.returncode is None:
+            assert await subject.stop() == 0, "O1: it did not end well"
