@@ -23,9 +23,10 @@ from prometheus_client import CollectorRegistry
 from exporter.config import Account
 from exporter.errors import Unreadable
 from exporter.metrics.account import ACCOUNT
-from exporter.metrics.families import AGENT_DAY, CENTRE, NOW, TOTALS
+from exporter.metrics.families import AGENT_DAY, CENTRE, NOW
 from exporter.metrics.family import PREFIX, Family
 from exporter.metrics.process import ProcessMetrics
+from exporter.metrics.totals import TOTALS
 from exporter.model import Dropped
 from exporter.plan import plan, read, told, vendor_of
 from exporter.vendors import VENDORS

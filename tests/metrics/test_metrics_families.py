@@ -11,9 +11,10 @@ from worlds import account, full_account, full_snapshot, world
 
 from exporter.metrics.account import ACCOUNT
 from exporter.metrics.exposition import FAMILIES, Exposition
-from exporter.metrics.families import AGENT_DAY, CENTRE, NOW, TOTALS
+from exporter.metrics.families import AGENT_DAY, CENTRE, NOW
 from exporter.metrics.family import PREFIX, Kind
 from exporter.metrics.process import ProcessMetrics
+from exporter.metrics.totals import TOTALS
 from exporter.model import Agent, Measure, Queue, Snapshot, Status, Total
 from exporter.store import AccountState, EndpointState
 
