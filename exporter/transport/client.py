@@ -8,30 +8,26 @@ from types import MappingProxyType
 from typing import Protocol
 
 import aiohttp
+from msgspec import Struct
 from msgspec.structs import replace
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Transient, Unreadable
 from exporter.transport.auth import Fixed, Keys, Pass
 from exporter.transport.directory import Directory
-from exporter.transport.exchange import BODY_CAP, ERROR_CAP, Proof, address, exchange
+from exporter.transport.exchange import BODY_CAP, ERROR_CAP, Proof, exchange
 from exporter.transport.grants import GrantStore
 from exporter.transport.limit import Hold, Pace, Spare, clamped
 from exporter.transport.oauth import Granted
+from exporter.transport.rounds import Follow, ask_all
 from exporter.transport.signed import Signed
 from exporter.wire.auth import Scheme, SignedToken, TokenGrant
 from exporter.wire.http import Budget, Call, Reply, Request
 
-PAGES = 1_000
-"""Follow-ups of one poll: more than any account has pages, and an end to a page that leads on for ever."""
 TRIES = 3
 """Of one request, the first included."""
 _NONE: Mapping[str, float] = MappingProxyType({})
 _TOKEN_PATIENCE = 60.0  # seconds without a byte: a token call is waited for as long as may be
-
-_Place = tuple[int, ...]
-Follow = Callable[[Reply, tuple[Reply, ...]], tuple[Request, ...]]
-"""Returns what a reply leads to; it is told the replies of the earlier rounds as well."""
 
 
 class Watch(Protocol):
@@ -50,36 +46,13 @@ class Watch(Protocol):
         """The vendor has told its limit, or what is left of it."""
 
 
-class _Poll:
-    """What one poll has done so far."""
+class _Poll(Struct, frozen=True):
+    """What all calls of one poll must know."""
 
-    def __init__(self, until: float, generation: int, requests: tuple[Request, ...]) -> None:
-        self.until = until
-        """When it must be done, on the loop's clock."""
-        self.generation = generation
-        """Of the credentials when the poll began: what is younger and refused would not get better by renewal."""
-        self._asked = {_identity(request) for request in requests}
-        self._follow_ups = 0
-
-    def admit(self, request: Request, leader: Request) -> Request:
-        """Return a follow-up that may be asked; `leader` is the request whose answer led to it.
-
-        Raises:
-            Unreadable: it leaves the vendor's origin, was asked before, or is one too many.
-        """
-        if _origin(request) != _origin(leader):
-            raise Unreadable(
-                Reason.ORIGIN, f"an answer of {leader.endpoint} leads to another host, port or scheme"
-            )
-        self._follow_ups += 1
-        if self._follow_ups > PAGES:
-            raise Unreadable(
-                Reason.PAGING, f"{leader.endpoint} has more than {PAGES} pages; ask for less at a time"
-            )
-        if _identity(request) in self._asked:
-            raise Unreadable(Reason.PAGING, f"the pages of {leader.endpoint} lead in a circle")
-        self._asked.add(_identity(request))
-        return request
+    until: float
+    """When it must be done, on the loop's clock."""
+    generation: int
+    """Of the credentials when the poll began: what is younger and refused would not get better by renewal."""
 
 
 class Client:
@@ -151,40 +124,11 @@ class Client:
         Raises:
             PollFailed: the first failure; but for what is optional, a poll is whole or nothing.
         """
-        poll = _Poll(_now() + deadline, self._keys.generation, requests)
+        poll = _Poll(_now() + deadline, self._keys.generation)
         with suppress(TimeoutError):
             async with asyncio.timeout_at(poll.until):
-                return await self._collect(requests, follow, poll)
+                return await ask_all(requests, follow, lambda request: self._outcome(request, poll))
         raise Transient(Reason.TIMEOUT, f"the vendor had not answered all calls after {deadline:g} s")
-
-    async def _collect(self, requests: tuple[Request, ...], follow: Follow, poll: _Poll) -> tuple[Reply, ...]:
-        found: dict[_Place, Reply] = {}
-        wave: dict[_Place, Request] = {(n,): request for n, request in enumerate(requests)}
-        while wave:
-            replies = await self._answers(wave, poll)
-            before = _ordered(found)
-            wave = {
-                (*path, n): poll.admit(request, reply.request)
-                for path, reply in replies.items()
-                for n, request in enumerate(follow(reply, before))
-            }
-            found |= replies
-        return _ordered(found)
-
-    async def _answers(self, wave: dict[_Place, Request], poll: _Poll) -> dict[_Place, Reply]:
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = {path: group.create_task(self._outcome(request, poll)) for path, request in wave.items()}
-        except ExceptionGroup as failures:
-            first = failures.exceptions[0]
-        else:
-            outcomes = {path: task.result() for path, task in tasks.items()}
-            replies = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, Reply)}
-            refusals = [outcome for outcome in outcomes.values() if isinstance(outcome, PollFailed)]
-            if replies or not refusals:
-                return replies
-            first = refusals[0]  # where nothing at all was answered, the endpoint itself is not for us
-        raise first
 
     async def _outcome(self, request: Request, poll: _Poll) -> Reply | PollFailed:
         """Return the answer, or why an optional request was refused."""
@@ -297,21 +241,6 @@ class Client:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _identity(request: Request) -> tuple[object, ...]:
-    return request.method, request.url, request.query, request.body
-
-
-def _origin(request: Request) -> tuple[object, ...]:
-    if request.found_by is not None:
-        return (request.found_by,)
-    url = address(request)
-    return url.scheme, url.host, url.port
-
-
-def _ordered(found: Mapping[_Place, Reply]) -> tuple[Reply, ...]:
-    return tuple(found[path] for path in sorted(found))
 
 
 def _page(reply: Reply) -> PollFailed | None:

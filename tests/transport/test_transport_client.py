@@ -10,7 +10,7 @@ from aioresponses import CallbackResult, aioresponses
 from fake_vendor import Asked, Last, Log, answer, client, failed, nothing, vendor
 
 from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Transient, Unreadable
-from exporter.transport.client import PAGES
+from exporter.transport.rounds import PAGES
 from exporter.wire.http import Budget, Reply, Request
 
 URL = "http://127.0.0.1:1"  # of answers without a socket
