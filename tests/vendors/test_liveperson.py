@@ -447,7 +447,7 @@ def test_pages_go_on_by_what_came_until_all_are_there() -> None:
 @pytest.mark.parametrize(
     ("pages", "reason", "wrong"),
     [
-        ([people({"agentId": 1}, count=2), people(count=2)], Reason.TRUNCATED, "tells of 2 agents and lists 1"),
+        ([people({"agentId": 1}, count=2), people(count=2)], Reason.TRUNCATED, "tells of 2 rows and lists 1"),
         ([people({"agentId": 1}, count=2), people({"agentId": 1}, count=2)], Reason.PAGING, "brings nobody"),
         ([people({"agentId": 1}, shardsStatusResult={"partialResult": True})], Reason.TRUNCATED, "not whole"),
     ],

@@ -244,7 +244,7 @@ def test_a_taught_word_is_the_same_in_the_status_and_in_the_seconds() -> None:
 
 
 def test_a_list_shorter_than_its_count_is_not_shown() -> None:
-    with pytest.raises(Unreadable, match="tells of 3 agents and lists 2") as failed:
+    with pytest.raises(Unreadable, match="tells of 3 rows and lists 2") as failed:
         read_agents({"agent_id": 1}, {"agent_id": 2}, count=3)
     assert failed.value.reason is Reason.TRUNCATED
 

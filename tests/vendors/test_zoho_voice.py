@@ -251,7 +251,7 @@ def test_all_users_are_read_whether_their_list_begins_with_0_or_with_1(
 
 
 def test_fewer_users_than_are_told_of_are_not_shown() -> None:
-    with pytest.raises(Unreadable, match="tells of 3 and lists 2") as failed:
+    with pytest.raises(Unreadable, match="tells of 3 rows and lists 2") as failed:
         poll(zoho_voice(), "users", lambda _: {**OK, "meta": {"total": 3}, "users": [user(1), user(2)]})
     assert failed.value.reason is Reason.TRUNCATED
 

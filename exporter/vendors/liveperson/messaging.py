@@ -18,7 +18,8 @@ from exporter.vendors.liveperson.payloads import (
     SummaryReply,
 )
 from exporter.vendors.liveperson.values import drift, known, longest_wait, seconds
-from exporter.wire.decode import Decoded, decode
+from exporter.vendors.pages import check_whole, listed
+from exporter.wire.decode import decode
 from exporter.wire.http import Reply
 
 _AWAY, _NO_REASON = "AWAY", "-1"
@@ -67,20 +68,15 @@ def read_agent_status(
         Unreadable: the list is not whole.
     """
     pages = [decode(reply.body, AgentStatusReply) for reply in replies]
-    _check_whole(pages)
-    rows: dict[str, AgentRecord] = {}
-    for page in pages:
-        before = len(rows)
-        for row in page.value.agent_status_records:
-            rows.setdefault(str(row.agent_id), row)
-        if page.value.agent_status_records and len(rows) == before:
-            raise Unreadable(
-                Reason.PAGING, f"a page of {AGENT_STATUS} brings nobody who was not on the pages before"
-            )
+    if any(page.value.metadata.shards_status_result.partial_result for page in pages):
+        raise Unreadable(Reason.TRUNCATED, f"{AGENT_STATUS} says itself that it is not whole; it comes again")
+    came = sum(len(page.value.agent_status_records) for page in pages)
+    invalid = sum(page.invalid_rows for page in pages)
+    check_whole(AGENT_STATUS, (page.value.metadata.count for page in pages), came + invalid)
+    rows = listed(AGENT_STATUS, (page.value.agent_status_records for page in pages), "agent_id")
     words = {**_STATUSES, **taught}
     agents = {key: _agent(key, row, words) for key, row in rows.items()}
     told = ("current_status", "current_status_start_time_l", "configured_max_slots", "load", "agent_skills")
-    invalid = sum(page.invalid_rows for page in pages)
     queues = tuple(_members(rows, agents, skills))
     if invalid or any(_SKILLS in page.drift for page in pages):  # whoever is lost is in one of these counts
         queues = tuple(replace(queue, agents=None) for queue in queues)
@@ -88,24 +84,11 @@ def read_agent_status(
         agents=tuple(agents.values()),
         agents_by_status=None if invalid else count_by_status(agents.values()),
         queues=queues,
-        dropped={
-            Dropped.INVALID: invalid,
-            Dropped.DUPLICATE: sum(len(page.value.agent_status_records) for page in pages) - len(rows),
-        },
+        dropped={Dropped.INVALID: invalid, Dropped.DUPLICATE: came - len(rows)},
         drift=drift(AGENT_STATUS, pages, rows.values(), told),
         unknown_statuses=frozenset(row.current_status for row in rows.values() if row.current_status is not None)
         - words.keys(),
     )
-
-
-def _check_whole(pages: list[Decoded[AgentStatusReply]]) -> None:
-    if any(page.value.metadata.shards_status_result.partial_result for page in pages):
-        raise Unreadable(Reason.TRUNCATED, f"{AGENT_STATUS} says itself that it is not whole; it comes again")
-    counts = [page.value.metadata.count for page in pages]
-    told = min((count for count in counts if count is not None), default=0)
-    came = sum(len(page.value.agent_status_records) + page.invalid_rows for page in pages)
-    if came < told:
-        raise Unreadable(Reason.TRUNCATED, f"{AGENT_STATUS} tells of {told} agents and lists {came}")
 
 
 def _agent(key: str, row: AgentRecord, words: Mapping[str, Status]) -> Agent:

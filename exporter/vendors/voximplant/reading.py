@@ -19,6 +19,7 @@ from exporter.model import (
     count_by_status,
     count_online,
 )
+from exporter.vendors.pages import check_whole, listed, unique
 from exporter.vendors.voximplant.names import abbreviated
 from exporter.vendors.voximplant.payloads import (
     QUEUE_DAY,
@@ -130,7 +131,7 @@ def read_users(replies: Sequence[Reply], words: Words) -> Snapshot:
     Where a user is lost, or none of them has a status, nobody can tell how many agents there are.
     """
     answers = [decode(reply.body, UsersReply) for reply in replies]
-    rows = listed(answers, USERS, "user_id")
+    rows = all_rows(answers, USERS, "user_id")
     agents = tuple(_user(key, row, words) for key, row in rows.items())
     serving = [one for one in agents if one.status]
     lost = "result[].acd_status" in drift(answers) or any(answer.invalid_rows for answer in answers)
@@ -167,7 +168,7 @@ def instant(text: str | None) -> float | None:
 def read_queues(replies: Sequence[Reply]) -> Snapshot:
     """Read the names of the queues."""
     answers = [decode(reply.body, QueuesReply) for reply in replies]
-    rows = listed(answers, QUEUES, "acd_queue_id")
+    rows = all_rows(answers, QUEUES, "acd_queue_id")
     return Snapshot(
         queues=tuple(Queue(key, name=row.acd_queue_name) for key, row in live_queues(rows).items()),
         dropped=lost_rows(answers, rows),
@@ -263,7 +264,7 @@ def read_queue_day(replies: Sequence[Reply]) -> Snapshot:
     pages = [decode(reply.body, QueuesReply) for reply in replies if reply.request.endpoint == QUEUES]
     days = [reply for reply in replies if reply.request.endpoint == QUEUE_DAY]
     answers = [(reply.request.about, decode(abbreviated(reply.body), QueueDayReply)) for reply in days]
-    refused = len(live_queues(listed(pages, QUEUES, "acd_queue_id"))) - len(days)
+    refused = len(live_queues(all_rows(pages, QUEUES, "acd_queue_id"))) - len(days)
     whole = [(queue, answer.value.result) for queue, answer in answers if not answer.invalid_rows]
     lost = dropped(sum(answer.invalid_rows for _, answer in answers), 0)
     return Snapshot(
@@ -292,31 +293,16 @@ def joined(together: Callable[[Iterable[float]], float], values: Iterable[float 
     return together(known) if known and len(known) == len(several) else None
 
 
-def listed(answers: Sequence[Decoded[Any]], endpoint: str, key: str) -> dict[str, Any]:
+def all_rows(answers: Sequence[Decoded[Any]], endpoint: str, key: str) -> dict[str, Any]:
     """Return the rows of all pages, by their key.
 
     Raises:
         Unreadable: a page repeats others, or all together are fewer than the list tells.
     """
-    rows: dict[str, Any] = {}
-    for answer in answers:
-        before = len(rows)
-        rows |= {id_: row for id_, row in unique(answer.value.result, key).items() if id_ not in rows}
-        if answer.value.result and len(rows) == before:
-            raise Unreadable(Reason.PAGING, f"a page of {endpoint} brings nobody who was not on the pages before")
-    told = [total for answer in answers if (total := getattr(answer.value, "total_count", None)) is not None]
+    rows = listed(endpoint, (answer.value.result for answer in answers), key)
     came = sum(len(answer.value.result) + answer.invalid_rows for answer in answers)
-    if told and came < min(told):
-        raise Unreadable(Reason.TRUNCATED, f"{endpoint} tells of {min(told)} rows and lists {came}")
+    check_whole(endpoint, (getattr(answer.value, "total_count", None) for answer in answers), came)
     return rows
-
-
-def unique(rows: Iterable[T], key: str) -> dict[str, T]:
-    """Return the rows by their key, the first where there are two."""
-    found: dict[str, T] = {}
-    for row in rows:
-        found.setdefault(str(getattr(row, key)), row)
-    return found
 
 
 def lost_rows(answers: Sequence[Decoded[Any]], kept: Mapping[str, Any]) -> Mapping[Dropped, int]:

@@ -15,6 +15,7 @@ from exporter.model import (
     count_by_status,
     count_online,
 )
+from exporter.vendors.pages import unique
 from exporter.vendors.voximplant.payloads import (
     REPORTS,
     SQ_AGENTS,
@@ -25,7 +26,7 @@ from exporter.vendors.voximplant.payloads import (
     SqStateReply,
     Task,
 )
-from exporter.vendors.voximplant.reading import drift, dropped, listed, lost_rows, unique, waits
+from exporter.vendors.voximplant.reading import all_rows, drift, dropped, lost_rows, waits
 from exporter.vendors.voximplant.words import Words
 from exporter.wire.decode import decode
 from exporter.wire.http import Reply
@@ -95,7 +96,7 @@ def _seconds(milliseconds: float | None) -> float | None:
 def read_sq_agents(replies: Sequence[Reply], words: Words) -> Snapshot:
     """Read all agents of the application."""
     answers = [decode(reply.body, SqAgentsReply) for reply in replies]
-    rows = listed(answers, SQ_AGENTS, "user_id")
+    rows = all_rows(answers, SQ_AGENTS, "user_id")
     agents = tuple(_agent(key, row, words) for key, row in rows.items())
     by_status = None if any(answer.invalid_rows for answer in answers) else count_by_status(agents)
     return Snapshot(

@@ -12,6 +12,7 @@ from exporter.errors import PollFailed
 from exporter.model import Snapshot, Status
 from exporter.vendors.contract import Endpoint, Limit, Load, Moment, Site
 from exporter.vendors.day import midnight
+from exporter.vendors.pages import unique
 from exporter.vendors.voximplant.options import VoximplantCredentials, VoximplantOptions, scheme
 from exporter.vendors.voximplant.payloads import (
     OPERATORS,
@@ -36,7 +37,6 @@ from exporter.vendors.voximplant.reading import (
     read_state,
     read_statuses,
     read_users,
-    unique,
 )
 from exporter.vendors.voximplant.smartqueue import read_sq_agents, read_sq_metrics, read_sq_state
 from exporter.vendors.voximplant.verdict import judged

@@ -6,7 +6,6 @@ from typing import Any, TypeGuard
 
 from msgspec import UNSET, Struct, UnsetType
 
-from exporter.errors import Reason, Unreadable
 from exporter.model import (
     ALL_QUEUES,
     NOTHING,
@@ -19,6 +18,7 @@ from exporter.model import (
     Total,
     count_by_status,
 )
+from exporter.vendors.pages import check_whole, listed
 from exporter.vendors.zendesk_talk.payloads import (
     ACCOUNT,
     AGENT_FIELDS,
@@ -106,39 +106,45 @@ def read_queues(replies: tuple[Reply, ...], *, named: bool) -> Snapshot:
 
 def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Words) -> Snapshot:
     """Read the pages of the agents' activity, one list or one for each group; an agent may be in several."""
-    pages = [(reply.request.about, decode(reply.body, AgentsActivityReply)) for reply in replies]
-    _check_whole(pages)
-    listed: dict[str, dict[str, AgentActivity]] = {}
-    for about, page in pages:
-        rows = listed.setdefault(about, {})
-        before = len(rows)
-        for row in page.value.agents_activity:
-            rows.setdefault(str(row.agent_id), row)
-        if page.value.agents_activity and len(rows) == before:
-            raise Unreadable(Reason.PAGING, f"a page of {AGENTS} brings nobody who was not on the pages before")
-    everyone = {key: row for rows in listed.values() for key, row in rows.items()}
+    lists: dict[str, list[Decoded[AgentsActivityReply]]] = {}
+    for reply in replies:
+        lists.setdefault(reply.request.about, []).append(decode(reply.body, AgentsActivityReply))
+    members = {about: _members(pages) for about, pages in lists.items()}
+    pages = [page for some in lists.values() for page in some]
+    everyone = {key: row for rows in members.values() for key, row in rows.items()}
     status = cache(words.status)
     parts = {key: _parts(row, words) for key, row in everyone.items()}
     agents = {
         key: _agent(key, row, *status(row.agent_state, row.call_status), parts[key] or NOTHING)
         for key, row in everyone.items()
     }
-    came = sum(len(page.value.agents_activity) for _, page in pages)
+    came = sum(len(page.value.agents_activity) for page in pages)
     return Snapshot(
         agents=tuple(agents.values()),
         agents_by_status=count_by_status(agents.values()),
         queues=tuple(
-            Queue(group, name=group, agents=count_by_status([agents[key] for key in listed[group]]))
+            Queue(group, name=group, agents=count_by_status([agents[key] for key in members[group]]))
             for group in groups
         ),
         dropped={
-            Dropped.INVALID: sum(page.invalid_rows for _, page in pages),
-            Dropped.DUPLICATE: came - sum(map(len, listed.values())),
+            Dropped.INVALID: sum(page.invalid_rows for page in pages),
+            Dropped.DUPLICATE: came - sum(map(len, members.values())),
             Dropped.INCONSISTENT: sum(one is None for one in parts.values()),
         },
-        drift=_drift(AGENTS, [page for _, page in pages], _absent(everyone.values(), AGENT_FIELDS)),
+        drift=_drift(AGENTS, pages, _absent(everyone.values(), AGENT_FIELDS)),
         unknown_statuses=words.unknown(everyone.values()),
     )
+
+
+def _members(pages: Sequence[Decoded[AgentsActivityReply]]) -> dict[str, AgentActivity]:
+    """Return the agents of one list.
+
+    Raises:
+        Unreadable: it is not whole.
+    """
+    came = sum(len(page.value.agents_activity) + page.invalid_rows for page in pages)
+    check_whole(AGENTS, (page.value.count for page in pages), came)
+    return listed(AGENTS, (page.value.agents_activity for page in pages), "agent_id")
 
 
 def read_totals(endpoint: str, replies: tuple[Reply, ...]) -> Snapshot:
@@ -214,16 +220,6 @@ def _parts(row: AgentActivity, words: Words) -> dict[State, float] | None:
         words.away: away,
         words.transfers_only: transfers,
     }
-
-
-def _check_whole(pages: Sequence[tuple[str, Decoded[AgentsActivityReply]]]) -> None:
-    """Refuse a list that is shorter than its own count: a body may be cut where it is still valid."""
-    for about in {about for about, _ in pages}:
-        mine = [page for other, page in pages if other == about]
-        told = [page.value.count for page in mine if page.value.count is not None]
-        came = sum(len(page.value.agents_activity) + page.invalid_rows for page in mine)
-        if told and came < min(told):
-            raise Unreadable(Reason.TRUNCATED, f"{AGENTS} tells of {min(told)} agents and lists {came}")
 
 
 def _told_apart(overview: Any) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from exporter.errors import Reason, Unreadable
 from exporter.model import Agent, Dropped, Queue, Snapshot, count_by_status
+from exporter.vendors.pages import check_whole, unique
 from exporter.vendors.zoho_voice.audit import Since
 from exporter.vendors.zoho_voice.payloads import QueuesReply, User, UsersReply
 from exporter.vendors.zoho_voice.words import OFFLINE, Words
@@ -22,13 +22,9 @@ def read_users(replies: Iterable[Reply], words: Words, seen: Seen) -> Snapshot:
     rows = [row for answer in answers for row in answer.value.rows]
     invalid = sum(answer.invalid_rows for answer in answers)
     total = max((answer.value.meta.total or 0 for answer in answers), default=0)
-    if len(rows) + invalid < total:
-        raise Unreadable(Reason.TRUNCATED, f"users tells of {total} and lists {len(rows) + invalid}")
+    check_whole("users", [total], len(rows) + invalid)
     listed = active(rows)
-    users: dict[str, User] = {}
-    for row in listed:
-        if row.agent_id is not None:
-            users.setdefault(str(row.agent_id), row)
+    users = unique((row for row in listed if row.agent_id is not None), "agent_id")
     nameless = sum(row.agent_id is None for row in listed)
     invalid += nameless
     agents = tuple(_agent(key, row, words, seen) for key, row in users.items())
