@@ -6,6 +6,7 @@ in C. Only one that does not is walked a second time, field by field, to save wh
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
@@ -43,6 +44,11 @@ class Decoded(Struct, Generic[T], frozen=True):
     """Paths of the fields that were not as documented, each path once."""
     invalid_rows: int = 0
     """Rows of lists, and Structs among the values of a mapping, that could not be saved for want of their key."""
+
+
+def drift_of(answers: Iterable[Decoded[Any]]) -> tuple[str, ...]:
+    """Return the paths of what was not as documented in any of the answers, each path once."""
+    return tuple(dict.fromkeys(path for answer in answers for path in answer.drift))
 
 
 def decode(body: bytes, shape: type[T]) -> Decoded[T]:

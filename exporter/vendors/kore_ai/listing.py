@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from exporter.errors import Unreadable
 from exporter.model import Dropped
 from exporter.vendors.kore_ai.payloads import LISTINGS
-from exporter.wire.decode import Decoded, decode
+from exporter.wire.decode import Decoded, decode, drift_of
 from exporter.wire.http import Reply
 
 R = TypeVar("R", bound=Struct)
@@ -33,7 +33,7 @@ class Listed(Struct, Generic[R], frozen=True):
     @property
     def drift(self) -> tuple[str, ...]:
         """The fields of rows that were not as documented, each path once."""
-        return tuple(dict.fromkeys(path for row in self.rows.values() for path in row.drift))
+        return drift_of(self.rows.values())
 
     @property
     def dropped(self) -> Mapping[Dropped, int]:

@@ -21,7 +21,7 @@ from exporter.vendors.kore_ai.payloads import (
     Waits,
 )
 from exporter.vendors.kore_ai.words import TOLD, channel_of
-from exporter.wire.decode import decode
+from exporter.wire.decode import decode, drift_of
 from exporter.wire.http import Reply
 
 # Below 1, but for 0, it might be a share of 1 as well.
@@ -75,11 +75,10 @@ def read_stats(replies: Sequence[Reply], scale: float | None, asked: Collection[
     if answers and not rows:
         raise Unreadable(Reason.SCHEMA, f"{STATS}: no answer is about the queue that was asked for")
     absent = absent_from([row.value for row in rows.values()], ("waiting", "engaged", "agentStatus"))
-    wrong = (path for row in rows.values() for path in row.drift)
     return Snapshot(
         queues=tuple(_stats(row.value, scale) for row in rows.values()),
         dropped={Dropped.INVALID: len(answers) - len(rows), Dropped.REFUSED: len(asked) - len(answers)},
-        drift=tuple(dict.fromkeys(f"[].{path}" for path in (*wrong, *absent))),
+        drift=tuple(dict.fromkeys(f"[].{path}" for path in (*drift_of(rows.values()), *absent))),
     )
 
 

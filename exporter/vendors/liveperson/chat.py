@@ -21,7 +21,7 @@ from exporter.vendors.liveperson.payloads import (
     SkillState,
 )
 from exporter.vendors.liveperson.values import drift, known, longest_wait
-from exporter.wire.decode import Decoded, decode
+from exporter.wire.decode import Decoded, decode, drift_of
 from exporter.wire.http import Reply
 
 _BOUND = re.compile(r"[0-9]{1,6}", re.ASCII)
@@ -110,7 +110,7 @@ def read_service_level(replies: tuple[Reply, ...]) -> Snapshot:
     answers = {reply.request.about: decode(reply.body, ServiceLevelReply) for reply in replies}
     return Snapshot(
         totals=tuple(total for skill, answer in answers.items() for total in _answered_within(skill, answer)),
-        drift=tuple(dict.fromkeys(path for answer in answers.values() for path in answer.drift)),
+        drift=drift_of(answers.values()),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import fields
 
-from exporter.wire.decode import Decoded
+from exporter.wire.decode import Decoded, drift_of
 
 N = TypeVar("N", int, float)
 
@@ -32,7 +32,6 @@ def drift(
 ) -> tuple[str, ...]:
     """Return the fields that were not as documented, and those that no row has at all."""
     rows = list(rows)
-    wrong = [path for answer in answers for path in answer.drift]
     gone = [name for name in names if rows and all(getattr(row, name) is None for row in rows)]
     sent = {field.name: field.encode_name for field in fields(rows[0])} if rows else {}
-    return tuple(dict.fromkeys((*wrong, *(f"{endpoint}.{sent[name]}" for name in gone))))
+    return tuple(dict.fromkeys((*drift_of(answers), *(f"{endpoint}.{sent[name]}" for name in gone))))

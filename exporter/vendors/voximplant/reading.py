@@ -44,7 +44,7 @@ from exporter.vendors.voximplant.payloads import (
     seconds,
 )
 from exporter.vendors.voximplant.words import Words
-from exporter.wire.decode import Decoded, decode
+from exporter.wire.decode import Decoded, decode, drift_of
 from exporter.wire.http import Reply
 
 _QUEUES = "result.acd_queues[]"
@@ -134,14 +134,14 @@ def read_users(replies: Sequence[Reply], words: Words) -> Snapshot:
     rows = all_rows(answers, USERS, "user_id")
     agents = tuple(_user(key, row, words) for key, row in rows.items())
     serving = [one for one in agents if one.status]
-    lost = "result[].acd_status" in drift(answers) or any(answer.invalid_rows for answer in answers)
+    lost = "result[].acd_status" in drift_of(answers) or any(answer.invalid_rows for answer in answers)
     by_status = None if lost or (agents and not serving) else count_by_status(serving)
     return Snapshot(
         agents=agents,
         agents_online=count_online(by_status),
         agents_by_status=by_status,
         dropped=lost_rows(answers, rows),
-        drift=drift(answers),
+        drift=drift_of(answers),
         unknown_statuses=words.unknown(row.acd_status for row in rows.values() if row.acd_status),
     )
 
@@ -172,7 +172,7 @@ def read_queues(replies: Sequence[Reply]) -> Snapshot:
     return Snapshot(
         queues=tuple(Queue(key, name=row.acd_queue_name) for key, row in live_queues(rows).items()),
         dropped=lost_rows(answers, rows),
-        drift=drift(answers),
+        drift=drift_of(answers),
     )
 
 
@@ -270,7 +270,7 @@ def read_queue_day(replies: Sequence[Reply]) -> Snapshot:
     return Snapshot(
         totals=tuple(total for queue, records in whole for total in _queue_totals(queue, records)),
         dropped={**lost, Dropped.REFUSED: refused},
-        drift=drift(answer for _, answer in answers),
+        drift=drift_of(answer for _, answer in answers),
     )
 
 
@@ -314,8 +314,3 @@ def lost_rows(answers: Sequence[Decoded[Any]], kept: Mapping[str, Any]) -> Mappi
 def dropped(invalid: int, twice: int) -> Mapping[Dropped, int]:
     """Return the rows that came and are not shown, by why."""
     return {Dropped.INVALID: invalid, Dropped.DUPLICATE: twice}
-
-
-def drift(answers: Iterable[Decoded[Any]]) -> tuple[str, ...]:
-    """Return the paths of what was not as documented, in whichever answer."""
-    return tuple(dict.fromkeys(path for answer in answers for path in answer.drift))

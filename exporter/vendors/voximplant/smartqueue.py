@@ -26,9 +26,9 @@ from exporter.vendors.voximplant.payloads import (
     SqStateReply,
     Task,
 )
-from exporter.vendors.voximplant.reading import all_rows, drift, dropped, lost_rows, waits
+from exporter.vendors.voximplant.reading import all_rows, dropped, lost_rows, waits
 from exporter.vendors.voximplant.words import Words
-from exporter.wire.decode import decode
+from exporter.wire.decode import decode, drift_of
 from exporter.wire.http import Reply
 
 _CHANNELS = {"CALL": Channel.VOICE, "IM": Channel.CHAT}
@@ -104,7 +104,7 @@ def read_sq_agents(replies: Sequence[Reply], words: Words) -> Snapshot:
         agents_online=count_online(by_status),
         agents_by_status=by_status,
         dropped=lost_rows(answers, rows),
-        drift=drift(answers),
+        drift=drift_of(answers),
         unknown_statuses=words.unknown(word for row in rows.values() for word in row.words),
     )
 

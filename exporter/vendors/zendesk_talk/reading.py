@@ -32,7 +32,7 @@ from exporter.vendors.zendesk_talk.payloads import (
     QueueActivity,
     QueueActivityReply,
 )
-from exporter.wire.decode import Decoded, decode
+from exporter.wire.decode import Decoded, decode, drift_of
 from exporter.wire.http import Reply
 
 _ROUNDING = 3  # three durations are taken off a fourth, each cut to whole seconds by the vendor
@@ -235,8 +235,7 @@ def _absent(rows: Iterable[Struct], names: Iterable[str]) -> list[str]:
 
 
 def _drift(endpoint: str, answers: Iterable[Decoded[Any]], absent: Iterable[str]) -> tuple[str, ...]:
-    wrong = (path for answer in answers for path in answer.drift)
-    return tuple(dict.fromkeys((*wrong, *(f"{endpoint}.{name}" for name in absent))))
+    return tuple(dict.fromkeys((*drift_of(answers), *(f"{endpoint}.{name}" for name in absent))))
 
 
 def _is_word(value: str | UnsetType | None) -> TypeGuard[str]:

@@ -8,7 +8,7 @@ changes can be clipped at midnight, and carried on to the moment of the poll.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -26,12 +26,10 @@ from exporter.vendors.zoho_voice.payloads import (
     Spent,
 )
 from exporter.vendors.zoho_voice.words import WORKING_TIME, Words, snake
-from exporter.wire.decode import Count, Decoded, decode
+from exporter.wire.decode import Count, decode, drift_of
 from exporter.wire.http import Reply
 
 _ROUNDING = 1000  # milliseconds by which two stays may miss or overlap each other
-
-T = TypeVar("T")
 
 
 class Stay(NamedTuple):
@@ -105,7 +103,7 @@ def _merged(ended: Iterable[tuple[Stay, str]], until: int) -> list[Stay] | None:
 def read_list(replies: Iterable[Reply], words: Words, start: float, at: float) -> Snapshot:
     """Read the changes of the day: seconds in each status up to the moment of the poll, and how often entered."""
     answers = [decode(reply.body, ListReply) for reply in replies]
-    drift = _drift(answers)
+    drift = drift_of(answers)
     if any(path.endswith(("hits[]", "dates[]")) for path in drift):
         raise Unreadable(Reason.SCHEMA, "list holds a change of status that is none: no agent's day is whole")
     rows = [row for answer in answers for row in answer.value.list.agent_status]
@@ -149,7 +147,7 @@ def read_overview(replies: Iterable[Reply], words: Words) -> Snapshot:
     Both are the vendor's own: a stay counts whole on the day on which it ended, and the present one does not.
     """
     pages = [(reply, decode(reply.body, OverviewReply)) for reply in replies]
-    drift = _drift(answer for _, answer in pages)
+    drift = drift_of(answer for _, answer in pages)
     rows = [row for _, answer in pages for row in answer.value.overview.agentmetrics.individual_aggregation]
     longest = {key: _longest(row, words) for row in reversed(rows) if (key := _agent_id(row))}
     batches = [
@@ -196,7 +194,7 @@ def read_calendar(replies: Iterable[Reply], today: datetime, yesterday: datetime
     A sum that misses any part of what was sent would be wrong, so it is not shown.
     """
     answers = [decode(reply.body, CalendarReply) for reply in replies]
-    drift = _drift(answers)
+    drift = drift_of(answers)
     rows = [row for answer in answers for row in answer.value.calendar_summary.histogram_aggregation]
     by_agent = {_agent_id(row.total_row): row for row in reversed(rows)}
     totals: list[Total] = []
@@ -253,7 +251,3 @@ def _count(cell: object) -> int | None:
 def _agent_id(row: Cells) -> str | None:
     key = row.get("agent_id")
     return str(key) if isinstance(key, str | int) and key != "" else None
-
-
-def _drift(answers: Iterable[Decoded[T]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(path for answer in answers for path in answer.drift))

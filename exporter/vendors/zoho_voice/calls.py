@@ -14,7 +14,7 @@ from exporter.model import Dropped, Measure, Snapshot, Total
 from exporter.vendors.zoho_voice.payloads import CallRow, LogsReply
 from exporter.vendors.zoho_voice.rings import Finished, told, with_calls
 from exporter.vendors.zoho_voice.words import Words
-from exporter.wire.decode import EXACT, Decoded, decode
+from exporter.wire.decode import EXACT, Decoded, decode, drift_of
 from exporter.wire.http import Reply
 
 LOGS, LOG = "logs", "log"
@@ -152,7 +152,7 @@ def read_calls(replies: Iterable[Reply], day: Day, known: Known, at: float, word
             ),
             Dropped.REFUSED: len(day.asked) - len(details),
         },
-        drift=tuple(dict.fromkeys((*(path for _, answer in pages for path in answer.drift), *drift))),
+        drift=tuple(dict.fromkeys((*drift_of(answer for _, answer in pages), *drift))),
         memory=Day(day.began, lists, (*day.waiting[DETAILS:], *later, *fresh), finished),
     )
 

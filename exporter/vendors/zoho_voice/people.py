@@ -7,7 +7,7 @@ from exporter.vendors.pages import check_whole, unique
 from exporter.vendors.zoho_voice.audit import Since
 from exporter.vendors.zoho_voice.payloads import QueuesReply, User, UsersReply
 from exporter.vendors.zoho_voice.words import OFFLINE, Words
-from exporter.wire.decode import decode
+from exporter.wire.decode import decode, drift_of
 from exporter.wire.http import Reply
 
 _ACTIVE = 1
@@ -34,7 +34,7 @@ def read_users(replies: Iterable[Reply], words: Words, seen: Seen) -> Snapshot:
         agents_online=None if by_status is None else sum(one.vendor_status != OFFLINE for one in agents),
         agents_by_status=by_status,
         dropped={Dropped.INVALID: invalid, Dropped.DUPLICATE: len(listed) - nameless - len(users)},
-        drift=tuple(dict.fromkeys(path for answer in answers for path in answer.drift)),
+        drift=drift_of(answers),
         unknown_statuses=words.unknown(one.vendor_status for one in agents if one.status is not None),
     )
 
@@ -72,5 +72,5 @@ def read_queues(replies: Iterable[Reply], only: Collection[str]) -> Snapshot:
     return Snapshot(
         queues=tuple(Queue(key, name=name) for key, name in names.items() if not only or key in only),
         dropped={Dropped.INVALID: sum(answer.invalid_rows for answer in answers)},
-        drift=tuple(dict.fromkeys(path for answer in answers for path in answer.drift)),
+        drift=drift_of(answers),
     )
