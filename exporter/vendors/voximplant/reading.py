@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import UNSET, Struct
 
@@ -19,7 +19,7 @@ from exporter.model import (
     count_by_status,
     count_online,
 )
-from exporter.vendors.pages import check_whole, listed, unique
+from exporter.vendors.pages import unique
 from exporter.vendors.voximplant.names import abbreviated
 from exporter.vendors.voximplant.payloads import (
     QUEUE_DAY,
@@ -43,6 +43,7 @@ from exporter.vendors.voximplant.payloads import (
     calls,
     seconds,
 )
+from exporter.vendors.voximplant.rows import all_rows, dropped, lost_rows, waits
 from exporter.vendors.voximplant.words import Words
 from exporter.wire.decode import Decoded, decode, drift_of
 from exporter.wire.http import Reply
@@ -57,8 +58,6 @@ _ENGAGED = frozenset(
     }
 )
 """Where something is wrong in one of these, nobody knows who is on a call."""
-
-T = TypeVar("T", bound=Struct)
 
 
 def read_state(reply: Reply) -> Snapshot:
@@ -86,15 +85,6 @@ def read_state(reply: Reply) -> Snapshot:
         dropped=dropped(answer.invalid_rows, len(answer.value.result.acd_queues) - len(rows)),
         drift=answer.drift,
     )
-
-
-def waits(told: Sequence[float | None]) -> dict[str, Any]:
-    """Return the fields of a queue that tell of those who wait now, from how long each of them has waited."""
-    known = [one for one in told if one is not None]
-    if len(known) < len(told):
-        return {"waiting": len(told)}
-    longest, average = (max(known), sum(known) / len(known)) if known else (0.0, 0.0)
-    return {"waiting": len(told), "longest_wait_seconds": longest, "average_wait_seconds": average}
 
 
 def _engaged(rows: Iterable[QueueState]) -> Mapping[str, Status] | None:
@@ -291,26 +281,3 @@ def joined(together: Callable[[Iterable[float]], float], values: Iterable[float 
     several = list(values)
     known = [value for value in several if value is not None]
     return together(known) if known and len(known) == len(several) else None
-
-
-def all_rows(answers: Sequence[Decoded[Any]], endpoint: str, key: str) -> dict[str, Any]:
-    """Return the rows of all pages, by their key.
-
-    Raises:
-        Unreadable: a page repeats others, or all together are fewer than the list tells.
-    """
-    rows = listed(endpoint, (answer.value.result for answer in answers), key)
-    came = sum(len(answer.value.result) + answer.invalid_rows for answer in answers)
-    check_whole(endpoint, (getattr(answer.value, "total_count", None) for answer in answers), came)
-    return rows
-
-
-def lost_rows(answers: Sequence[Decoded[Any]], kept: Mapping[str, Any]) -> Mapping[Dropped, int]:
-    """Return how many rows of a list are not shown."""
-    came = sum(len(answer.value.result) for answer in answers)
-    return dropped(sum(answer.invalid_rows for answer in answers), came - len(kept))
-
-
-def dropped(invalid: int, twice: int) -> Mapping[Dropped, int]:
-    """Return the rows that came and are not shown, by why."""
-    return {Dropped.INVALID: invalid, Dropped.DUPLICATE: twice}

@@ -16,7 +16,8 @@ from exporter.model import (
     count_online,
 )
 from exporter.vendors.pages import unique
-from exporter.vendors.voximplant.payloads import (
+from exporter.vendors.voximplant.rows import all_rows, dropped, lost_rows, waits
+from exporter.vendors.voximplant.smartqueue_payloads import (
     REPORTS,
     SQ_AGENTS,
     SqAgent,
@@ -26,7 +27,6 @@ from exporter.vendors.voximplant.payloads import (
     SqStateReply,
     Task,
 )
-from exporter.vendors.voximplant.reading import all_rows, dropped, lost_rows, waits
 from exporter.vendors.voximplant.words import Words
 from exporter.wire.decode import decode, drift_of
 from exporter.wire.http import Reply

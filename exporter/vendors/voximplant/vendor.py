@@ -19,10 +19,6 @@ from exporter.vendors.voximplant.payloads import (
     QUEUE_DAY,
     QUEUE_FIELDS,
     QUEUES,
-    REPORTS,
-    SQ_AGENTS,
-    SQ_METRICS,
-    SQ_STATE,
     STATE,
     STATUSES,
     USERS,
@@ -39,6 +35,7 @@ from exporter.vendors.voximplant.reading import (
     read_users,
 )
 from exporter.vendors.voximplant.smartqueue import read_sq_agents, read_sq_metrics, read_sq_state
+from exporter.vendors.voximplant.smartqueue_payloads import REPORTS, SQ_AGENTS, SQ_METRICS, SQ_STATE
 from exporter.vendors.voximplant.verdict import judged
 from exporter.vendors.voximplant.words import Words
 from exporter.wire.auth import Scheme
