@@ -53,6 +53,28 @@ class Answer(Struct, frozen=True):
     """How many bytes of the body are sent before the connection breaks; None is all of it."""
 
 
+class Said(Exception):
+    """An answer that ends the work on a request."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class Minute:
+    """How many requests came in the present minute of the clock."""
+
+    def __init__(self) -> None:
+        self._minute, self._asked = 0, 0
+
+    def count(self, asked: Asked) -> int:
+        """Count a request, and return which one of its minute it is."""
+        minute = int(asked.at // 60)
+        self._asked = self._asked + 1 if minute == self._minute else 1
+        self._minute = minute
+        return self._asked
+
+
 class Dialect(Protocol):
     """One simulated account of one vendor."""
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from exporter.simulator import kore_stats as stats
-from exporter.simulator.exchange import Answer, Asked, json_answer
+from exporter.simulator.exchange import Answer, Asked, Minute, Said, json_answer
 from exporter.simulator.floor import Floor
 
 _ANALYTICS, _CONFIGURATION = "SmartAssist Analytics", "Configuration"
@@ -36,21 +36,13 @@ class KoreAccount(Struct, frozen=True):
     enforces_jti: bool = False
 
 
-class _Said(Exception):
-    """An answer that ends the work on a request."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
 class KoreAi:
     """One account. It keeps the limit's count and the used token ids; the rest is the floor's."""
 
     def __init__(self, floor: Floor, account: KoreAccount) -> None:
         self._floor = floor
         self._account = account
-        self._minute, self._asked = 0, 0
+        self._minute = Minute()
         self._used: set[str] = set()
 
     def expire_tokens(self) -> None:
@@ -59,17 +51,11 @@ class KoreAi:
     def answer(self, asked: Asked) -> Answer:
         """Answer a request as the vendor would."""
         try:
-            self._count(asked)
+            if self._minute.count(asked) > self._account.per_minute:
+                raise _refusal(429, 429, _LIMIT_REACHED)
             return json_answer(200, self._told(asked))
-        except _Said as said:
+        except Said as said:
             return said.answer
-
-    def _count(self, asked: Asked) -> None:
-        minute = int(asked.at // 60)
-        self._asked = self._asked + 1 if minute == self._minute else 1
-        self._minute = minute
-        if self._asked > self._account.per_minute:
-            raise _refusal(429, 429, _LIMIT_REACHED)
 
     def _told(self, asked: Asked) -> object:
         match asked.path.strip("/").split("/"):
@@ -182,8 +168,8 @@ def _decoded(body: bytes) -> object:
         raise _refusal(412, 412, "Validation errors/ Invalid arguments") from None
 
 
-def _refusal(status: int, code: int, msg: str) -> _Said:
-    return _Said(json_answer(status, {"errors": [{"msg": msg, "code": code}]}))
+def _refusal(status: int, code: int, msg: str) -> Said:
+    return Said(json_answer(status, {"errors": [{"msg": msg, "code": code}]}))
 
 
 def opened(floor: Floor) -> KoreAi:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from exporter.simulator import voximplant_acd as acd
 from exporter.simulator import voximplant_sq
 from exporter.simulator.desk import Line
-from exporter.simulator.exchange import Answer, Asked, json_answer
+from exporter.simulator.exchange import Answer, Asked, Minute, json_answer
 from exporter.simulator.floor import Floor
 from exporter.simulator.history import Window
 
@@ -59,7 +59,7 @@ class Voximplant:
     def __init__(self, floor: Floor, account: VoximplantAccount) -> None:
         self._floor = floor
         self._account = account
-        self._minute, self._asked = 0, 0
+        self._minute = Minute()
         self._tokens: set[str] = set()
         self._dead: set[str] = set()
         older: Mapping[str, Callable[[Form], object]] = {
@@ -93,10 +93,7 @@ class Voximplant:
             return json_answer(200, {"error": {"code": fault.code, "msg": str(fault)}})
 
     def _admit(self, asked: Asked, form: Form) -> None:
-        minute = int(asked.at // 60)
-        self._asked = self._asked + 1 if minute == self._minute else 1
-        self._minute = minute
-        if self._asked > self._account.per_minute:
+        if self._minute.count(asked) > self._account.per_minute:
             raise _Fault(340, "Rate limit exceeded.")
         kind, _, token = asked.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from exporter.simulator import truth
 from exporter.simulator import zendesk_stats as stats
-from exporter.simulator.exchange import Answer, Asked, json_answer
+from exporter.simulator.exchange import Answer, Asked, Minute, Said, json_answer
 from exporter.simulator.floor import Floor
 from exporter.simulator.zendesk_oauth import Doorkeeper, ZendeskKeys
 
@@ -52,14 +52,6 @@ class ZendeskAccount(Struct, frozen=True):
     """Endpoints that the role of the credentials may not read."""
 
 
-class _Said(Exception):
-    """An answer that ends the work on a request."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
-
 class ZendeskTalk:
     """One account of Zendesk Talk. It keeps tokens and the rate limit's count; the rest is the floor's."""
 
@@ -69,7 +61,7 @@ class ZendeskTalk:
         self._professional = account.plan not in _SHORT_PLANS
         self._door = Doorkeeper(account.keys)
         self._per_minute = account.per_minute or _PER_MINUTE[account.plan]
-        self._minute, self._asked = 0, 0
+        self._minute = Minute()
 
     def expire_tokens(self) -> None:
         """Let every access token that was given out die now."""
@@ -84,17 +76,14 @@ class ZendeskTalk:
         return replace(answer, headers={**answer.headers, "Date": formatdate(asked.at, usegmt=True)})
 
     def _within_limit(self, asked: Asked) -> Answer:
-        minute = int(asked.at // 60)
-        self._asked = self._asked + 1 if minute == self._minute else 1
-        self._minute = minute
-        left = self._per_minute - self._asked
+        left = self._per_minute - self._minute.count(asked)
         if left < 0:
             answer = Answer(
                 429,
                 b"Number of allowed API requests per minute exceeded",
                 {
                     "Content-Type": "text/plain; charset=utf-8",
-                    "Retry-After": str(max(1, ceil((minute + 1) * 60 - asked.at))),
+                    "Retry-After": str(max(1, ceil(60 - asked.at % 60))),
                 },
             )
         else:
@@ -116,7 +105,7 @@ class ZendeskTalk:
             return json_answer(403, {"error": told})
         try:
             document = tell(asked)
-        except _Said as said:
+        except Said as said:
             return said.answer
         return Answer(200, msgspec.json.encode(document), {"Content-Type": "application/json; charset=utf-8"})
 
@@ -165,27 +154,27 @@ def _ids(asked: Asked, name: str) -> frozenset[int] | None:
     words = text.split(",")
     if not all(word.isascii() and word.isdigit() for word in words):
         told = {name: [{"description": f"{name}: is not a list of ids", "error": "InvalidValue"}]}
-        raise _Said(
+        raise Said(
             json_answer(
                 422, {"error": "RecordInvalid", "description": "Record validation errors", "details": told}
             )
         )
     if len(words) > _MOST_IDS:
-        raise _Said(_bad_request("TooManyValues", f"{name}: at most {_MOST_IDS} ids"))
+        raise Said(_bad_request("TooManyValues", f"{name}: at most {_MOST_IDS} ids"))
     return frozenset(int(word) for word in words)
 
 
 def _refuse_unknown(ids: Iterable[int] | None, known: Iterable[int]) -> None:
     if not set(ids or ()) <= set(known):
-        raise _Said(json_answer(404, {"error": "RecordNotFound", "description": "Not found"}))
+        raise Said(json_answer(404, {"error": "RecordNotFound", "description": "Not found"}))
 
 
 def _page(asked: Asked) -> int:
     text = asked.argument("page") or "1"
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise _Said(_bad_request("InvalidPaginationParameter", "page: is not a number from 1 on"))
+        raise Said(_bad_request("InvalidPaginationParameter", "page: is not a number from 1 on"))
     if int(text) > _MOST_PAGES:
-        raise _Said(_bad_request("InvalidPaginationDepth", f"page: at most {_MOST_PAGES} pages"))
+        raise Said(_bad_request("InvalidPaginationDepth", f"page: at most {_MOST_PAGES} pages"))
     return int(text)
 
 

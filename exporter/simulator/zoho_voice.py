@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from exporter.simulator import zoho_audit as audit
 from exporter.simulator.desk import Desk
-from exporter.simulator.exchange import Answer, Asked, json_answer
+from exporter.simulator.exchange import Answer, Asked, Said, json_answer
 from exporter.simulator.floor import Floor
 from exporter.simulator.zoho_calls import call_type, listed, log_id, told
 from exporter.simulator.zoho_oauth import TOKEN_PATH, Doorkeeper, ZohoKeys
@@ -40,14 +40,6 @@ class ZohoAccount(Struct, frozen=True):
     logs_a_minute: int = _LOGS_A_MINUTE
     scopes: frozenset[str] = frozenset(_TAKES)
     """What the grant may read."""
-
-
-class _Said(Exception):
-    """An answer that ends the work on a request."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
 
 
 class ZohoVoice:
@@ -91,7 +83,7 @@ class ZohoVoice:
             return _error(400, "ZVT010", "Extra parameter found")
         try:
             document = tell[path](asked)
-        except _Said as said:
+        except Said as said:
             return said.answer
         return json_answer(200, document) if document else Answer(204)
 
@@ -133,7 +125,7 @@ class ZohoVoice:
     def _desks(self, asked: Asked) -> list[Desk]:
         ids = (asked.argument("agentIds") or "").split(",")
         if not all(one.isascii() and one.isdigit() and int(one) in self._floor.desks for one in ids):
-            raise _Said(_error(200, "500", "Invalid agent."))
+            raise Said(_error(200, "500", "Invalid agent."))
         return [self._floor.desks[int(one)] for one in ids]
 
     def _logs(self, asked: Asked) -> dict[str, object] | None:
@@ -160,13 +152,13 @@ class ZohoVoice:
         if full or now < self._locked_until:
             self._locked_until = now + _LOCK_SECONDS
             told = f"Try again after {int(_LOCK_SECONDS // 60)} minutes"
-            raise _Said(_error(400, "URL_ROLLING_THROTTLES_LIMIT_EXCEEDED", told))
+            raise Said(_error(400, "URL_ROLLING_THROTTLES_LIMIT_EXCEEDED", told))
 
     def _log(self, asked: Asked) -> dict[str, object]:
         start, end, _ = _window(asked)
         found = [call for call in self._floor.calls.values() if log_id(call) == asked.argument("logId")]
         if not found:
-            raise _Said(_error(400, "ZVT001", "Invalid log id"))
+            raise Said(_error(400, "ZVT001", "Invalid log id"))
         [call] = found
         if call_type(call) not in ("incoming", "missed") or not call.waits:
             return _SUCCESS | {"log": {"response": []}}
@@ -211,7 +203,7 @@ def _window(asked: Asked) -> tuple[float, float, ZoneInfo]:
 def _number(asked: Asked, name: str) -> int:
     text = asked.argument(name) or ""
     if not (text.isascii() and text.isdigit()):
-        raise _Said(_error(400, "ZVT005", "Mandatory parameter missing"))
+        raise Said(_error(400, "ZVT005", "Mandatory parameter missing"))
     return int(text)
 
 
