@@ -6,72 +6,51 @@ from prometheus_client import CollectorRegistry, Gauge, GCCollector, ProcessColl
 
 from exporter.metrics.family import PREFIX
 
-_OWN = f"{PREFIX}exporter_"
-
 
 class ProcessMetrics:
     """Registers the metrics about the process, and takes their values."""
 
     def __init__(self, registry: CollectorRegistry, version: str) -> None:
         """Register everything in `registry`, with the build's version already told."""
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"{PREFIX}exporter_{name}", text, labels, registry=registry)
+
         self.registry = registry
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
-        self.series = Gauge(f"{_OWN}series", "Series of all accounts on the page.", registry=registry)
-        self.refused = Gauge(
-            f"{_OWN}samples_refused",
+        self.series = gauge("series", "Series of all accounts on the page.")
+        self.refused = gauge(
+            "samples_refused",
             "Samples that are not on the page because their labels or their number were not sound.",
-            registry=registry,
         )
-        self.broken = Gauge(
-            f"{_OWN}accounts_broken",
+        self.broken = gauge(
+            "accounts_broken",
             "Accounts whose snapshots could not be rendered, by a fault of the exporter; they are not shown.",
-            registry=registry,
         )
-        self.render_seconds = Gauge(
-            f"{_OWN}render_seconds", "How long it took to make the page that this one replaced.", registry=registry
+        self.render_seconds = gauge("render_seconds", "How long it took to make the page that this one replaced.")
+        self.loop_lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the page before.")
+        self.log_lines_dropped = gauge(
+            "log_lines_dropped", "Log lines lost since the start, because nobody took them."
         )
-        self.loop_lag = Gauge(
-            f"{_OWN}event_loop_lag_seconds",
-            "Longest delay of the event loop since the page before.",
-            registry=registry,
+        self.reload_successful = gauge(
+            "config_last_reload_successful", "1 if the config was read whole the last time it was tried."
         )
-        self.log_lines_dropped = Gauge(
-            f"{_OWN}log_lines_dropped",
-            "Log lines lost since the start, because nobody took them.",
-            registry=registry,
+        self.reload_time = gauge(
+            "config_last_reload_success_timestamp_seconds", "When the config in use was read."
         )
-        self.reload_successful = Gauge(
-            f"{_OWN}config_last_reload_successful",
-            "1 if the config was read whole the last time it was tried.",
-            registry=registry,
-        )
-        self.reload_time = Gauge(
-            f"{_OWN}config_last_reload_success_timestamp_seconds",
-            "When the config in use was read.",
-            registry=registry,
-        )
-        self.is_leader = Gauge(
-            f"{_OWN}is_leader",
+        self.is_leader = gauge(
+            "is_leader",
             "1 if this replica polls, always so without server.ha; 0 while it stands by, and shows no account.",
-            registry=registry,
         )
-        self.lease_taken = Gauge(
-            f"{_OWN}lease_taken",
-            "How often this replica has taken the lease since the start; 0 without server.ha.",
-            registry=registry,
+        self.lease_taken = gauge(
+            "lease_taken", "How often this replica has taken the lease since the start; 0 without server.ha."
         )
-        self.lease_failures = Gauge(
-            f"{_OWN}lease_failures",
+        self.lease_failures = gauge(
+            "lease_failures",
             "How often the lease could be neither read nor written since the start; 0 without server.ha.",
-            registry=registry,
         )
-        build = Gauge(
-            f"{_OWN}build_info",
-            "1; the version of the exporter and of Python.",
-            ("version", "python_version"),
-            registry=registry,
-        )
+        build = gauge("build_info", "1; the version of the exporter and of Python.", "version", "python_version")
         build.labels(version, python_version()).set(1)
 
     def config_read(self, at: float) -> None:
