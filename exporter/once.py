@@ -41,11 +41,12 @@ async def look_once(
 ) -> tuple[Look, ...]:
     """Poll the endpoints of an account, one after the other."""
     vendor = vendor_of(account)
+    pace = paces(account, vendor)
     looks: list[Look] = []
     async with opened(account, vendor, ledger=ledger, state_dir=state_dir, tls=tls, log=log) as client:
         seen: dict[str, Snapshot] = {}
         for endpoint in vendor.endpoints:
-            look = await _look(vendor, endpoint, client, seen, paces(account, vendor)[endpoint.name].deadline)
+            look = await _look(vendor, endpoint, client, seen, pace[endpoint.name].deadline)
             if look.snapshot:
                 seen[endpoint.name] = look.snapshot
             looks.append(look)

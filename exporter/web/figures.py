@@ -43,10 +43,11 @@ def figures(account: AccountState) -> Figures:
             continue
         known = queues.get((queue.id, queue.channel))
         queues[queue.id, queue.channel] = _merged(known, queue) if known else queue
-    quiet = {(id_, queue.channel): queue for id_, queue in names.items() if id_ not in {key[0] for key in queues}}
+    told = {id_ for id_, _ in queues}
+    quiet = [queue for id_, queue in names.items() if id_ not in told]
     named = {key: replace(one, name=one.name or names.get(one.id, one).name) for key, one in queues.items()}
     return Figures(
-        queues=(*named.values(), *quiet.values()),
+        queues=(*named.values(), *quiet),
         agents=next((one.agents_by_status for one in snapshots if one.agents_by_status is not None), None),
         online=next((one.agents_online for one in snapshots if one.agents_online is not None), None),
     )
