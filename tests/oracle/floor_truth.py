@@ -6,7 +6,7 @@ Written from the vendor's page and docs/vendors/zendesk_talk.md, not from the co
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from scene import Series
+from scene import WHOLE, Fact, Series, Span, fact
 
 from exporter.model import Status
 from exporter.simulator import truth
@@ -14,10 +14,6 @@ from exporter.simulator.floor import Floor
 from exporter.simulator.history import VOICEMAILS, Outcome, Response, Source
 from exporter.simulator.truth import AgentDay, CallsDay, Sum
 
-Span = tuple[float, float]
-EXACT: Span = 0.0, 0.0
-WHOLE: Span = 0.0, 1.0
-"""The vendor cuts durations and means to whole numbers: what is shown is less than one below the truth."""
 REST: Span = -3.0, 1.0
 """One such number, less three others."""
 
@@ -30,17 +26,6 @@ _WORDS = {
 _ON_A_CALL = frozenset({Status.ON_CONTACT, Status.WRAP_UP})
 _LOGGED_IN = frozenset({Status.AVAILABLE, Status.AWAY, Status.BUSY})
 _UNSEEN = str.maketrans({"\n": "\ufffd"})
-
-
-class Fact(NamedTuple):
-    """One number, and how far below it the page may be: from, and up to but not including."""
-
-    value: float
-    below: Span
-
-    def fits(self, shown: float) -> bool:
-        least, most = self.below
-        return least <= self.value - shown < most or self.value == shown
 
 
 class Named(NamedTuple):
@@ -65,7 +50,7 @@ def facts(floor: Floor, named: Named, *, professional: bool, names: bool) -> dic
         *_agents(floor, named, professional=professional, names=names),
         *_calls(floor, named, professional=professional),
         *_team(floor, professional=professional),
-        _fact("window_start_timestamp_seconds", floor.today),
+        fact("window_start_timestamp_seconds", floor.today),
     ]
     assert len(dict(found)) == len(found)
     return dict(found)
@@ -76,21 +61,17 @@ def vendors_view(status: Status, presence: Status) -> tuple[Status, str]:
     return (status if status in _ON_A_CALL else presence), _WORDS[presence]
 
 
-def _fact(name: str, value: float, below: Span = EXACT, **labels: str) -> tuple[Series, Fact]:
-    return (name, tuple(sorted(labels.items()))), Fact(value, below)
-
-
 def _now(floor: Floor, named: Named) -> Iterator[tuple[Series, Fact]]:
     presences = [desk.presence for desk in floor.desks.values()]
-    yield _fact("agents_online", sum(presence in {Status.AVAILABLE, Status.AWAY} for presence in presences))
+    yield fact("agents_online", sum(presence in {Status.AVAILABLE, Status.AWAY} for presence in presences))
     for queue, numbers in named.asked.items():
         now = truth.queue_now(floor, numbers)
-        yield _fact("queue_info", 1, queue=queue, queue_name=queue)
-        yield _fact("calls_waiting", now.waits.count, queue=queue, channel="voice")
-        yield _fact("longest_wait_seconds", now.waits.longest, WHOLE, queue=queue, channel="voice")
-        yield _fact("average_wait_seconds", now.waits.mean, WHOLE, queue=queue, channel="voice")
+        yield fact("queue_info", 1, queue=queue, queue_name=queue)
+        yield fact("calls_waiting", now.waits.count, queue=queue, channel="voice")
+        yield fact("longest_wait_seconds", now.waits.longest, WHOLE, queue=queue, channel="voice")
+        yield fact("average_wait_seconds", now.waits.mean, WHOLE, queue=queue, channel="voice")
         for source in Source:
-            yield _fact("callbacks_waiting", now.callbacks[source], queue=queue, source=source)
+            yield fact("callbacks_waiting", now.callbacks[source], queue=queue, source=source)
 
 
 def _agents(floor: Floor, named: Named, *, professional: bool, names: bool) -> Iterator[tuple[Series, Fact]]:
@@ -99,21 +80,21 @@ def _agents(floor: Floor, named: Named, *, professional: bool, names: bool) -> I
     days = {desk.plan.id: truth.agent_day(floor, desk.plan.id) for desk in desks}
     views = {agent: vendors_view(day.status, day.presence) for agent, day in days.items()}
     for status in Status:
-        yield _fact("agents", sum(view[0] is status for view in views.values()), status=status)
+        yield fact("agents", sum(view[0] is status for view in views.values()), status=status)
     for queue, groups in named.groups.items():
         members = [desk.plan.id for desk in desks if set(groups) & set(desk.plan.groups)]
         for status in Status:
             count = sum(views[agent][0] is status for agent in members)
-            yield _fact("queue_agents", count, queue=queue, status=status)
+            yield fact("queue_agents", count, queue=queue, status=status)
         if queue not in named.queues:
-            yield _fact("queue_info", 1, queue=queue, queue_name=queue)
+            yield fact("queue_info", 1, queue=queue, queue_name=queue)
     for desk in desks:
         agent = str(desk.plan.id)
         status, word = views[desk.plan.id]
-        yield _fact("agent_status", 1, agent=agent, status=status, vendor_status=word)
+        yield fact("agent_status", 1, agent=agent, status=status, vendor_status=word)
         if names:
             name = desk.plan.name.translate(_UNSEEN)
-            yield _fact("agent_info", 1, agent=agent, agent_name=name, via=desk.plan.via)
+            yield fact("agent_info", 1, agent=agent, agent_name=name, via=desk.plan.via)
         yield from _agent_day(agent, days[desk.plan.id], professional=professional)
 
 
@@ -125,20 +106,20 @@ def _agent_day(agent: str, day: AgentDay, *, professional: bool) -> Iterator[tup
         ("away", "away", day.seconds(presence={Status.AWAY}), WHOLE),
         ("busy", "transfers_only", day.seconds(presence={Status.BUSY}), WHOLE),
     ):
-        yield _fact("seconds_in_state", seconds, below, agent=agent, status=status, vendor_status=word)
-    yield _fact("agent_logged_in_seconds_today", day.seconds(presence=_LOGGED_IN), WHOLE, agent=agent)
+        yield fact("seconds_in_state", seconds, below, agent=agent, status=status, vendor_status=word)
+    yield fact("agent_logged_in_seconds_today", day.seconds(presence=_LOGGED_IN), WHOLE, agent=agent)
     for outcome in (Response.ACCEPTED, Response.DECLINED, Response.MISSED):
-        yield _fact("agent_calls_today", day.responses[outcome], agent=agent, outcome=outcome)
-    yield _fact("agent_contact_seconds_today", day.contact.seconds, WHOLE, agent=agent)
-    yield _fact("agent_talk_seconds_today", day.talk.seconds, WHOLE, agent=agent)
-    yield _fact("agent_wrap_up_seconds_today", day.wrap_up.seconds, WHOLE, agent=agent)
+        yield fact("agent_calls_today", day.responses[outcome], agent=agent, outcome=outcome)
+    yield fact("agent_contact_seconds_today", day.contact.seconds, WHOLE, agent=agent)
+    yield fact("agent_talk_seconds_today", day.talk.seconds, WHOLE, agent=agent)
+    yield fact("agent_wrap_up_seconds_today", day.wrap_up.seconds, WHOLE, agent=agent)
     if professional:
-        yield _fact("agent_hold_seconds_today", day.hold.seconds, WHOLE, agent=agent)
-        yield _fact("agent_holds_today", day.held_calls, agent=agent)
+        yield fact("agent_hold_seconds_today", day.hold.seconds, WHOLE, agent=agent)
+        yield fact("agent_holds_today", day.held_calls, agent=agent)
         for direction in ("accepted", "started"):
             for what in ("transfers", "conferences"):
                 count = getattr(day, f"{what}_{direction}")
-                yield _fact(f"agent_{what}_today", count, agent=agent, direction=direction)
+                yield fact(f"agent_{what}_today", count, agent=agent, direction=direction)
 
 
 def _calls(floor: Floor, named: Named, *, professional: bool) -> Iterator[tuple[Series, Fact]]:
@@ -148,38 +129,38 @@ def _calls(floor: Floor, named: Named, *, professional: bool) -> Iterator[tuple[
         if professional:
             yield from _professional(day, queue)
         else:
-            yield _fact("calls_today", day.inbound + day.outbound, queue=queue, direction="unknown")
+            yield fact("calls_today", day.inbound + day.outbound, queue=queue, direction="unknown")
 
 
 def _every_plan(day: CallsDay, queue: str) -> Iterator[tuple[Series, Fact]]:
     voicemails = sum(day.outcomes[outcome] for outcome in VOICEMAILS)
-    yield _fact("call_outcomes_today", voicemails, queue=queue, outcome="voicemail")
-    yield _fact("contact_seconds_today", day.calls.seconds, WHOLE, queue=queue)
-    yield _fact("wrap_up_seconds_today", day.wrap_ups.seconds, WHOLE, queue=queue)
-    yield _fact("average_contact_seconds_today", day.calls.mean, WHOLE, queue=queue)
-    yield _fact("average_wrap_up_seconds_today", day.wrap_ups.mean, WHOLE, queue=queue)
-    yield _fact("average_queue_wait_seconds_today", day.waits.mean, WHOLE, queue=queue)
-    yield _fact("longest_queue_wait_seconds_today", day.waits.longest, WHOLE, queue=queue)
-    yield _fact("most_waiting_today", day.most_waiting, queue=queue)
+    yield fact("call_outcomes_today", voicemails, queue=queue, outcome="voicemail")
+    yield fact("contact_seconds_today", day.calls.seconds, WHOLE, queue=queue)
+    yield fact("wrap_up_seconds_today", day.wrap_ups.seconds, WHOLE, queue=queue)
+    yield fact("average_contact_seconds_today", day.calls.mean, WHOLE, queue=queue)
+    yield fact("average_wrap_up_seconds_today", day.wrap_ups.mean, WHOLE, queue=queue)
+    yield fact("average_queue_wait_seconds_today", day.waits.mean, WHOLE, queue=queue)
+    yield fact("longest_queue_wait_seconds_today", day.waits.longest, WHOLE, queue=queue)
+    yield fact("most_waiting_today", day.most_waiting, queue=queue)
 
 
 def _professional(day: CallsDay, queue: str) -> Iterator[tuple[Series, Fact]]:
-    yield _fact("calls_today", day.inbound, queue=queue, direction="inbound")
-    yield _fact("calls_today", day.outbound, queue=queue, direction="outbound")
+    yield fact("calls_today", day.inbound, queue=queue, direction="inbound")
+    yield fact("calls_today", day.outbound, queue=queue, direction="outbound")
     for outcome in (
         Outcome.ABANDONED,
         Outcome.OUTSIDE_HOURS,
         Outcome.EXCEEDED_WAIT,
         Outcome.REQUESTED_VOICEMAIL,
     ):
-        yield _fact("call_outcomes_today", day.outcomes[outcome], queue=queue, outcome=outcome)
-    yield _fact("textbacks_today", day.outcomes[Outcome.TEXTBACK], queue=queue)
-    yield _fact("callbacks_today", day.callbacks.total(), queue=queue, source="phone")
-    yield _fact("callbacks_today", day.callbacks[Source.WEB_WIDGET], queue=queue, source="web_widget")
-    yield _fact("hold_seconds_today", day.holds.seconds, WHOLE, queue=queue)
-    yield _fact("average_hold_seconds_today", day.holds.mean, WHOLE, queue=queue)
-    yield _fact("average_callback_wait_seconds_today", day.callback_waits.mean, WHOLE, queue=queue)
-    yield _fact("average_answer_seconds_today", day.answers.mean, WHOLE, queue=queue)
+        yield fact("call_outcomes_today", day.outcomes[outcome], queue=queue, outcome=outcome)
+    yield fact("textbacks_today", day.outcomes[Outcome.TEXTBACK], queue=queue)
+    yield fact("callbacks_today", day.callbacks.total(), queue=queue, source="phone")
+    yield fact("callbacks_today", day.callbacks[Source.WEB_WIDGET], queue=queue, source="web_widget")
+    yield fact("hold_seconds_today", day.holds.seconds, WHOLE, queue=queue)
+    yield fact("average_hold_seconds_today", day.holds.mean, WHOLE, queue=queue)
+    yield fact("average_callback_wait_seconds_today", day.callback_waits.mean, WHOLE, queue=queue)
+    yield fact("average_answer_seconds_today", day.answers.mean, WHOLE, queue=queue)
 
 
 def _team(floor: Floor, *, professional: bool) -> Iterator[tuple[Series, Fact]]:
@@ -188,25 +169,25 @@ def _team(floor: Floor, *, professional: bool) -> Iterator[tuple[Series, Fact]]:
     answers = {outcome: sum(day.responses[outcome] for day in days) for outcome in Response}
     shown = (Response.ACCEPTED, Response.DECLINED, Response.MISSED)
     for outcome in shown:
-        yield _fact("team_calls_today", answers[outcome], outcome=outcome)
-    yield _fact("team_talk_seconds_today", talk.seconds, WHOLE)
-    yield _fact("team_wrap_up_seconds_today", wrap_up.seconds, WHOLE)
-    yield _fact("team_average_wrap_up_seconds_today", wrap_up.mean, WHOLE)
+        yield fact("team_calls_today", answers[outcome], outcome=outcome)
+    yield fact("team_talk_seconds_today", talk.seconds, WHOLE)
+    yield fact("team_wrap_up_seconds_today", wrap_up.seconds, WHOLE)
+    yield fact("team_average_wrap_up_seconds_today", wrap_up.mean, WHOLE)
     if not professional:
         return
-    yield _fact("team_hold_seconds_today", hold.seconds, WHOLE)
-    yield _fact("team_average_hold_seconds_today", hold.mean, WHOLE)
-    yield _fact("team_average_talk_seconds_today", talk.mean, WHOLE)
+    yield fact("team_hold_seconds_today", hold.seconds, WHOLE)
+    yield fact("team_average_hold_seconds_today", hold.mean, WHOLE)
+    yield fact("team_average_talk_seconds_today", talk.mean, WHOLE)
     at_work = sum(day.seconds(presence=_LOGGED_IN) > 0 for day in days) or 1
     for outcome in shown:
-        yield _fact("average_agent_calls_today", answers[outcome] / at_work, WHOLE, outcome=outcome)
+        yield fact("average_agent_calls_today", answers[outcome] / at_work, WHOLE, outcome=outcome)
     held = sum(day.held_calls for day in days)
-    yield _fact("team_holds_today", held)
-    yield _fact("average_agent_holds_today", held / at_work, WHOLE)
+    yield fact("team_holds_today", held)
+    yield fact("average_agent_holds_today", held / at_work, WHOLE)
     for direction in ("accepted", "started"):
         count = sum(getattr(day, f"transfers_{direction}") for day in days)
-        yield _fact("team_transfers_today", count, direction=direction)
-        yield _fact("average_agent_transfers_today", count / at_work, WHOLE, direction=direction)
+        yield fact("team_transfers_today", count, direction=direction)
+        yield fact("average_agent_transfers_today", count / at_work, WHOLE, direction=direction)
     free = {Status.AVAILABLE, Status.RINGING}
     for state, presence, status in (
         ("available", {Status.AVAILABLE}, free),
@@ -215,7 +196,7 @@ def _team(floor: Floor, *, professional: bool) -> Iterator[tuple[Series, Fact]]:
         ("transfers_only", {Status.BUSY}, set(Status)),
     ):
         seconds = _seconds(days, presence, status) / at_work
-        yield _fact("average_agent_state_seconds_today", seconds, WHOLE, state=state)
+        yield fact("average_agent_state_seconds_today", seconds, WHOLE, state=state)
 
 
 def _seconds(days: Iterable[AgentDay], presence: Collection[Status], status: Collection[Status]) -> float:

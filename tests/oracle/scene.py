@@ -1,8 +1,9 @@
 """One account on a simulated floor, and what the exporter's page says of it: what every vendor's oracle needs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
@@ -32,8 +33,48 @@ SLEEPER, NEVER_IN = 5, 7
 Series = tuple[str, tuple[tuple[str, str], ...]]
 """A metric's name after the prefix, and its labels in alphabetical order, `vendor` and `account` left out."""
 
+Span = tuple[float, float]
+"""How far below a number the page may be: from, and up to but not including."""
+EXACT: Span = 0.0, 0.0
+WHOLE: Span = 0.0, 1.0
+"""The vendor cuts durations and means to whole numbers: what is shown is less than one below the truth."""
+
 _OF_A_CENTRE = {family.name for family in CENTRE}
 _SUFFIXES = ("_bucket", "_sum", "_count")
+
+
+class Fact(NamedTuple):
+    """One number, and how far below it the page may be."""
+
+    value: float
+    below: Span
+
+    def fits(self, shown: float) -> bool:
+        least, most = self.below
+        return least <= self.value - shown < most or self.value == shown
+
+
+Told = Iterable[tuple[Series, Fact]]
+
+
+def fact(name: str, value: float, below: Span = EXACT, /, **labels: object) -> tuple[Series, Fact]:
+    return (name, tuple(sorted((key, str(label)) for key, label in labels.items()))), Fact(value, below)
+
+
+def differences(shown: Mapping[Series, float], told: Told) -> list[str]:
+    """Return what is missing, what is invented, and what is wrong; nothing where the page tells the truth."""
+    facts = list(told)
+    true = dict(facts)
+    assert len(true) == len(facts)
+    return [
+        *(f"missing: {key}" for key in true.keys() - shown.keys()),
+        *(f"invented: {key} {shown[key]}" for key in shown.keys() - true.keys()),
+        *(
+            f"wrong: {key} {shown[key]}, in truth {true[key].value}"
+            for key in shown.keys() & true.keys()
+            if not true[key].fits(shown[key])
+        ),
+    ]
 
 
 def open_floor(day: str) -> Floor:

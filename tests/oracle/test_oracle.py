@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
 from accounts import BERLIN, zendesk_talk
-from floor_truth import Fact, Named, facts, vendors_view
-from scene import AGENTS, NEVER_IN, SLEEPER, Scene, Series, open_floor, series
+from floor_truth import Named, facts, vendors_view
+from scene import AGENTS, NEVER_IN, SLEEPER, Fact, Scene, Series, differences, open_floor, series
+from sockets import connected
 
 from exporter.model import Status
-from exporter.poll import Ledger
 from exporter.privacy import AgentLabel
 from exporter.simulator.floor import Floor
 from exporter.simulator.server import serve
 from exporter.simulator.zendesk_oauth import ZendeskKeys
 from exporter.simulator.zendesk_talk import Plan, ZendeskAccount
 from exporter.simulator.zendesk_talk import ZendeskTalk as Dialect
-from exporter.tally import Tally
-from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Site
 from exporter.vendors.zendesk_talk import ZendeskTalk
 from exporter.vendors.zendesk_talk.options import GroupOption, QueueOption, ZendeskCredentials, ZendeskOptions
@@ -69,19 +66,6 @@ def options(named: Named) -> dict[str, Any]:
     }
 
 
-def differences(shown: Mapping[Series, float], true: Mapping[Series, Fact]) -> list[str]:
-    """Return what is missing, what is invented, and what is wrong; nothing where the page tells the truth."""
-    return [
-        *(f"missing: {key}" for key in true.keys() - shown.keys()),
-        *(f"invented: {key} {shown[key]}" for key in shown.keys() - true.keys()),
-        *(
-            f"wrong: {key} {shown[key]}, in truth {true[key].value}"
-            for key in shown.keys() & true.keys()
-            if not true[key].fits(shown[key])
-        ),
-    ]
-
-
 def pair(floor: Floor) -> list[Account]:
     """Return two accounts that differ in everything: plan, queues, groups, privacy."""
     return [Account(floor, Plan.PROFESSIONAL, NAMED, "id"), Account(floor, Plan.TEAM)]
@@ -91,7 +75,7 @@ async def check(kinds: list[Account]) -> None:
     for account in kinds:
         shown, true = series(await account.page()), account.facts()
         shown = {key: value for key, value in shown.items() if key[0] != "agent_status_since_timestamp_seconds"}
-        assert differences(shown, true) == []
+        assert differences(shown, true.items()) == []
         check_partition(shown)
 
 
@@ -208,20 +192,7 @@ async def test_the_page_tells_the_truth_through_real_sockets(noon: Floor) -> Non
     async with serve({"acme": account.dialect}) as urls:
         keys = ZendeskCredentials(client_id="exporter", client_secret=Secret(lambda: "client-secret", "a test"))
         vendor = ZendeskTalk(keys, ZendeskOptions(base_url=urls["acme"], **options(NAMED)), Site(BERLIN))
-        client = Client(
-            scheme=vendor.scheme,
-            judge=vendor.judge,
-            budget=vendor.budget,
-            calls_per_minute=400,
-            share=1.0,
-            concurrency=2,
-            watch=Ledger(Tally(), None),
-            grants=GrantStore(None, "acme", print),
-            sessions=partial(open_session, tls_context()),
-        )
-        account.start(vendor, client)
-        try:
+        async with connected(vendor, 400) as client:
+            account.start(vendor, client)
             shown = series(await account.page())
-        finally:
-            await client.close()
-    assert differences(shown, account.facts()) == []
+    assert differences(shown, account.facts().items()) == []

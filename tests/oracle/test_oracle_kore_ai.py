@@ -3,27 +3,22 @@
 Written from the vendor's page and docs/vendors/kore_ai.md, not from the code that it judges.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from functools import partial
 from typing import Any
 
 import jwt
 import pytest
 from accounts import BERLIN, kore_ai
-from floor_truth import EXACT, Fact, Span
-from scene import NEVER_IN, SLEEPER, Scene, Series, open_floor, series
+from scene import NEVER_IN, SLEEPER, Scene, Span, Told, differences, fact, open_floor, series
+from sockets import connected
 
 from exporter.model import Status
-from exporter.poll import Ledger
 from exporter.simulator import truth
 from exporter.simulator.floor import Floor
 from exporter.simulator.history import Direction, Outcome
 from exporter.simulator.kore_ai import KoreAccount
 from exporter.simulator.kore_ai import KoreAi as Dialect
 from exporter.simulator.server import serve
-from exporter.tally import Tally
-from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Site
 from exporter.vendors.kore_ai import KoreAi
 from exporter.vendors.kore_ai.options import KoreCredentials, KoreOptions
@@ -33,11 +28,6 @@ ACCOUNT = KoreAccount(per_minute=10_000)
 MILLISECOND: Span = 0.0, 0.0011
 UNSEEN = str.maketrans({"\n": "\ufffd"})
 SET_BY_AGENTS = (Status.AVAILABLE, Status.BUSY, Status.AWAY, Status.OFFLINE)
-Facts = Iterator[tuple[Series, Fact]]
-
-
-def fact(name: str, value: float, below: Span = EXACT, **labels: object) -> tuple[Series, Fact]:
-    return (name, tuple(sorted((key, str(label)) for key, label in labels.items()))), Fact(value, below)
 
 
 def scene(floor: Floor, **options: object) -> Scene:
@@ -68,7 +58,7 @@ def stays(floor: Floor, agent: int) -> list[tuple[str, str, int, int | None]]:
     return found
 
 
-def agents(floor: Floor) -> Facts:
+def agents(floor: Floor) -> Told:
     start = window_start(floor)
     yield fact("window_start_timestamp_seconds", start)
     for agent, desk in floor.desks.items():
@@ -99,7 +89,7 @@ def ongoing(floor: Floor, queue: int) -> int:
     return sum(leg.span.end is None for call in floor.calls.values() if call.queue == queue for leg in call.legs)
 
 
-def queues(floor: Floor, channel: str) -> Facts:
+def queues(floor: Floor, channel: str) -> Told:
     for queue, line in floor.lines.items():
         now = truth.queue_now(floor, line.plan.phone_numbers)
         yield fact("queue_info", 1, queue=queue, queue_name=line.plan.name)
@@ -113,7 +103,7 @@ def queues(floor: Floor, channel: str) -> Facts:
             yield fact("average_wait_seconds", now.waits.mean, MILLISECOND, queue=queue, channel=channel)
 
 
-def queues_today(floor: Floor) -> Facts:
+def queues_today(floor: Floor) -> Told:
     for queue, line in floor.lines.items():
         waits = [floor.now - call.waits[-1].start for call in line.waiting.values() if not call.awaits_callback]
         late = sum(wait > line.plan.target_seconds for wait in waits)
@@ -158,27 +148,13 @@ def handling(floor: Floor, queue: int) -> float:
     return sum(some) / len(some)
 
 
-def differences(shown: dict[Series, float], true: dict[Series, Fact]) -> list[str]:
-    return [
-        *(f"missing: {key}" for key in true.keys() - shown.keys()),
-        *(f"invented: {key} {shown[key]}" for key in shown.keys() - true.keys()),
-        *(
-            f"wrong: {key} {shown[key]}, in truth {true[key].value}"
-            for key in shown.keys() & true.keys()
-            if not true[key].fits(shown[key])
-        ),
-    ]
-
-
 async def check(floor: Floor) -> None:
     by_queue = scene(floor, queue_source="queue_stats", version="v3")
     for account, facts in (
         (scene(floor), [*agents(floor), *queues(floor, "voice"), *queues_today(floor)]),
         (by_queue, [*agents(floor), *queues(floor, "other")]),
     ):
-        shown, true = series(await account.page()), dict(facts)
-        assert len(true) == len(facts)
-        assert differences(shown, true) == []
+        assert differences(series(await account.page()), facts) == []
 
 
 async def test_the_page_tells_the_truth_around_the_clock() -> None:
@@ -229,21 +205,8 @@ async def test_the_page_tells_the_truth_through_real_sockets() -> None:
             enforce_jti=True,
         )
         vendor = KoreAi(keys, options, Site(BERLIN))
-        client = Client(
-            scheme=vendor.scheme,
-            judge=vendor.judge,
-            budget=vendor.budget,
-            calls_per_minute=600,
-            share=1.0,
-            concurrency=2,
-            watch=Ledger(Tally(), None),
-            grants=GrantStore(None, "acme", print),
-            sessions=partial(open_session, tls_context()),
-        )
-        account.start(vendor, client)
-        try:
+        async with connected(vendor) as client:
+            account.start(vendor, client)
             shown = series(await account.page())
-        finally:
-            await client.close()
-    true = dict([*agents(floor), *queues(floor, "voice"), *queues_today(floor)])
-    assert differences(shown, true) == []
+    told = [*agents(floor), *queues(floor, "voice"), *queues_today(floor)]
+    assert differences(shown, told) == []

@@ -12,11 +12,23 @@ from zlib import crc32
 
 import pytest
 from accounts import BERLIN, liveperson
-from floor_truth import EXACT, WHOLE, Fact, Span
-from scene import AGENTS, NEVER_IN, SLEEPER, Scene, Series, open_floor, series
+from scene import (
+    AGENTS,
+    NEVER_IN,
+    SLEEPER,
+    WHOLE,
+    Scene,
+    Series,
+    Span,
+    Told,
+    differences,
+    fact,
+    open_floor,
+    series,
+)
+from sockets import connected
 
 from exporter.model import Status
-from exporter.poll import Ledger
 from exporter.simulator import truth
 from exporter.simulator.floor import Floor
 from exporter.simulator.history import Call, Direction, Outcome, Window
@@ -24,14 +36,10 @@ from exporter.simulator.liveperson import LivePerson as Dialect
 from exporter.simulator.liveperson import LivePersonAccount
 from exporter.simulator.liveperson_doors import LivePersonKeys
 from exporter.simulator.server import serve
-from exporter.tally import Tally
-from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Site
 from exporter.vendors.liveperson import LivePerson
 from exporter.vendors.liveperson.options import LivePersonCredentials, LivePersonOptions
 from exporter.wire.secret import Secret
-
-Told = Iterator[tuple[Series, Fact]]
 
 MILLI: Span = 0.0, 0.001
 PARTS: Span = 0.0, 2.0
@@ -46,10 +54,6 @@ LOGGED_IN = {
 }
 MESSAGING = {Status.AVAILABLE: "ONLINE", Status.BUSY: "BACK_SOON", Status.AWAY: "AWAY"}
 BOUNDS = (10, 20, 30, 45, 60, 90, 120, 180, 300)
-
-
-def fact(name: str, value: float, below: Span = EXACT, /, **labels: object) -> tuple[Series, Fact]:
-    return (name, tuple(sorted((key, str(label)) for key, label in labels.items()))), Fact(value, below)
 
 
 def scene(floor: Floor, **options: Any) -> Scene:
@@ -216,21 +220,6 @@ def messaging(floor: Floor) -> Told:
         yield fact("agent_load_ratio", busy, **agent)
 
 
-def differences(shown: Mapping[Series, float], told: Told) -> list[str]:
-    facts = list(told)
-    true = dict(facts)
-    assert len(true) == len(facts)
-    return [
-        *(f"missing: {key}" for key in true.keys() - shown.keys()),
-        *(f"invented: {key} {shown[key]}" for key in shown.keys() - true.keys()),
-        *(
-            f"wrong: {key} {shown[key]}, in truth {true[key].value}"
-            for key in shown.keys() & true.keys()
-            if not true[key].fits(shown[key])
-        ),
-    ]
-
-
 def check_partition(shown: Mapping[Series, float]) -> None:
     parts: Counter[str] = Counter()
     for (name, labels), value in shown.items():
@@ -369,22 +358,9 @@ async def test_the_page_tells_the_truth_through_real_sockets(
             account_id="12345678", family=family, domain_api_url=urls["acme"], skill_ids=(101, 102, 103, 104)
         )
         vendor = LivePerson(LivePersonCredentials(**keys), options, Site(BERLIN))
-        client = Client(
-            scheme=vendor.scheme,
-            judge=vendor.judge,
-            budget=vendor.budget,
-            calls_per_minute=6_000,
-            share=1.0,
-            concurrency=vendor.limit.concurrency,
-            watch=Ledger(Tally(), None),
-            grants=GrantStore(None, "acme", print),
-            sessions=partial(open_session, tls_context()),
-        )
-        account.start(vendor, client)
-        try:
+        async with connected(vendor) as client:
+            account.start(vendor, client)
             shown = series(await account.page())
-        finally:
-            await client.close()
     told = chat(noon) if family == "chat" else messaging(noon)
     by_skill = "answered_within_seconds_today"
     wrong = differences(

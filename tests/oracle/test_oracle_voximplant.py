@@ -3,15 +3,13 @@
 Written from the vendor's page and docs/vendors/voximplant.md, not from the code that it judges.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 from accounts import BERLIN, voximplant
-from floor_truth import EXACT, WHOLE, Fact, Span
 from msgspec.structs import replace
-from scene import AGENTS, NEVER_IN, SLEEPER, Scene, Series, open_floor, series
+from scene import AGENTS, NEVER_IN, SLEEPER, WHOLE, Scene, Told, differences, fact, open_floor, series
 
 from exporter.model import Status
 from exporter.simulator import truth
@@ -41,10 +39,6 @@ MEANINGS = {
 }
 
 
-def fact(name: str, value: float, below: Span = EXACT, **labels: object) -> tuple[Series, Fact]:
-    return (name, tuple(sorted((key, str(label)) for key, label in labels.items()))), Fact(value, below)
-
-
 def scene(floor: Floor, engine: Literal["acd", "smartqueue"] = "acd") -> Scene:
     dialect = Dialect(floor, VoximplantAccount(VoximplantKeys(account_id=1, api_key="key"), engine=engine))
     return WithKey(floor, "voximplant", voximplant(engine=engine), dialect)
@@ -71,7 +65,7 @@ def runs(floor: Floor, agent: int) -> list[tuple[str, float, float | None]]:
     return found
 
 
-def agents_now(floor: Floor) -> Iterator[tuple[Series, Fact]]:
+def agents_now(floor: Floor) -> Told:
     desks = floor.desks.values()
     words = [word(desk.status, desk.presence) for desk in desks]
     yield fact("agents_online", sum(MEANINGS[one] != Status.OFFLINE for one in words))
@@ -84,7 +78,7 @@ def agents_now(floor: Floor) -> Iterator[tuple[Series, Fact]]:
         yield fact("agent_status_since_timestamp_seconds", since, WHOLE, agent=desk.plan.id)
 
 
-def agents_today(floor: Floor) -> Iterator[tuple[Series, Fact]]:
+def agents_today(floor: Floor) -> Told:
     for agent, desk in floor.desks.items():
         stays: dict[str, list[float]] = {}
         for name, start, end in runs(floor, agent):
@@ -107,7 +101,7 @@ def agents_today(floor: Floor) -> Iterator[tuple[Series, Fact]]:
         yield fact("agent_answer_seconds_today", rung, WHOLE, agent=agent)
 
 
-def queues_now(floor: Floor, *, newer: bool) -> Iterator[tuple[Series, Fact]]:
+def queues_now(floor: Floor, *, newer: bool) -> Told:
     for queue, line in floor.lines.items():
         yield fact("queue_info", 1, queue=queue, queue_name=line.plan.name)
         callers = [call for call in line.waiting.values() if not call.awaits_callback]
@@ -139,14 +133,14 @@ def queues_now(floor: Floor, *, newer: bool) -> Iterator[tuple[Series, Fact]]:
             yield fact("queue_agents", statuses.count(status), queue=queue, status=status)
 
 
-def no_chats(queue: int) -> Iterator[tuple[Series, Fact]]:
+def no_chats(queue: int) -> Told:
     for name in ("calls_waiting", "longest_wait_seconds", "average_wait_seconds", "calls_in_progress"):
         yield fact(name, 0, queue=queue, channel="chat")
     for kind in ("ringing", "other"):
         yield fact("queue_contacts", 0, queue=queue, channel="chat", kind=kind)
 
 
-def queues_today(floor: Floor) -> Iterator[tuple[Series, Fact]]:
+def queues_today(floor: Floor) -> Told:
     for queue, line in floor.lines.items():
         day = truth.calls_day(floor, line.plan.phone_numbers)
         yield fact("calls_offered_today", day.inbound, queue=queue)
@@ -175,7 +169,7 @@ def queues_today(floor: Floor) -> Iterator[tuple[Series, Fact]]:
         yield fact("ring_seconds_today", sum(o.span.within(window) for o in taken), WHOLE, queue=queue)
 
 
-def recent(floor: Floor) -> Iterator[tuple[Series, Fact]]:
+def recent(floor: Floor) -> Told:
     for queue, line in floor.lines.items():
         day = truth.calls_day(floor, line.plan.phone_numbers, Window(floor.now - 1800, floor.now))
         for outcome, count in {
@@ -188,17 +182,17 @@ def recent(floor: Floor) -> Iterator[tuple[Series, Fact]]:
             yield fact("recent_calls", count, queue=queue, outcome=outcome)
 
 
-def older(floor: Floor) -> dict[Series, Fact]:
+def older(floor: Floor) -> Told:
     now = [*agents_now(floor), *queues_now(floor, newer=False)]
     today = [*agents_today(floor), *queues_today(floor), fact("window_start_timestamp_seconds", floor.today)]
-    return dict(now + today)
+    return now + today
 
 
-def newer(floor: Floor) -> dict[Series, Fact]:
-    return dict([*agents_of_the_newer_engine(floor), *queues_now(floor, newer=True), *recent(floor)])
+def newer(floor: Floor) -> Told:
+    return [*agents_of_the_newer_engine(floor), *queues_now(floor, newer=True), *recent(floor)]
 
 
-def agents_of_the_newer_engine(floor: Floor) -> Iterator[tuple[Series, Fact]]:
+def agents_of_the_newer_engine(floor: Floor) -> Told:
     words = WORDS | {Status.RINGING: "DIALING", Status.AWAY: "ONLINE"}
     statuses = {agent: desk.status for agent, desk in floor.desks.items()}
     yield fact("agents_online", sum(status is not Status.OFFLINE for status in statuses.values()))
@@ -208,18 +202,6 @@ def agents_of_the_newer_engine(floor: Floor) -> Iterator[tuple[Series, Fact]]:
         yield fact("agent_status", 1, agent=agent, status=status, vendor_status=words[status])
         name = floor.desks[agent].plan.name.translate(NAMES)
         yield fact("agent_info", 1, agent=agent, agent_name=name, via="")
-
-
-def differences(shown: dict[Series, float], true: dict[Series, Fact]) -> list[str]:
-    return [
-        *(f"missing: {key}" for key in true.keys() - shown.keys()),
-        *(f"invented: {key} {shown[key]}" for key in shown.keys() - true.keys()),
-        *(
-            f"wrong: {key} {shown[key]}, in truth {true[key].value}"
-            for key in shown.keys() & true.keys()
-            if not true[key].fits(shown[key])
-        ),
-    ]
 
 
 async def check(floor: Floor, old: Scene, new: Scene) -> None:

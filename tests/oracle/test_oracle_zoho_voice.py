@@ -4,19 +4,17 @@ Written from the vendor's page and docs/vendors/zoho_voice.md, not from the code
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from accounts import BERLIN, zoho_voice
-from floor_truth import EXACT, Fact, Span
-from scene import AGENTS, NEVER_IN, SLEEPER, Scene, Series, open_floor, series
+from scene import AGENTS, NEVER_IN, SLEEPER, Scene, Series, Span, Told, differences, fact, open_floor, series
+from sockets import connected
 
 from exporter.model import Status
-from exporter.poll import Ledger
 from exporter.simulator import truth
 from exporter.simulator.floor import Floor
 from exporter.simulator.history import VOICEMAILS, Call, Direction, Outcome, Response
@@ -24,8 +22,6 @@ from exporter.simulator.server import serve
 from exporter.simulator.zoho_oauth import ZohoKeys
 from exporter.simulator.zoho_voice import ZohoAccount
 from exporter.simulator.zoho_voice import ZohoVoice as Dialect
-from exporter.tally import Tally
-from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Site
 from exporter.vendors.zoho_voice import ZohoVoice
 from exporter.vendors.zoho_voice.options import ZohoCredentials, ZohoOptions
@@ -58,12 +54,7 @@ BOUNDS = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 READY = 20.0
 """Seconds after a call in which the simulated vendor does not know yet how it rang."""
 
-Facts = Iterator[tuple[Series, Fact]]
 Stay = tuple[str, float, float | None]
-
-
-def fact(name: str, value: float, below: Span = EXACT, **labels: object) -> tuple[Series, Fact]:
-    return (name, tuple(sorted((key, str(label)) for key, label in labels.items()))), Fact(value, below)
 
 
 def scene(floor: Floor) -> Scene:
@@ -97,7 +88,7 @@ def ended(floor: Floor, agent: int, start: float, end: float) -> list[tuple[str,
     return [(one[0], other[1] - one[1]) for one, other in pairwise(line) if start < other[1] <= end]
 
 
-def agents_now(floor: Floor) -> Facts:
+def agents_now(floor: Floor) -> Told:
     words = {agent: stays(floor, agent)[-1][0] for agent in floor.desks}
     for status in Status:
         yield fact("agents", sum(MEANINGS[one] == status for one in words.values()), status=status)
@@ -109,7 +100,7 @@ def agents_now(floor: Floor) -> Facts:
         yield fact("agent_last_active_timestamp_seconds", desk.spells[-1].start, CLOSE, agent=agent)
 
 
-def agents_today(floor: Floor) -> Facts:
+def agents_today(floor: Floor) -> Told:
     day, now = floor.today, floor.now
     yield fact("window_start_timestamp_seconds", day)
     for agent in floor.desks:
@@ -129,7 +120,7 @@ def agents_today(floor: Floor) -> Facts:
                 yield fact("longest_seconds_in_state", max(lengths), CLOSE, **labels)
 
 
-def team(floor: Floor) -> Facts:
+def team(floor: Floor) -> Told:
     day = floor.today
     yesterday = (datetime.fromtimestamp(day, BERLIN) - timedelta(days=1)).timestamp()
     for name, start, end in (("today", day, floor.now), ("yesterday", yesterday, day)):
@@ -156,7 +147,7 @@ def kind(call: Call) -> str:
     return "incoming" if call.outcome is Outcome.ANSWERED else "missed"
 
 
-def calls_today(floor: Floor) -> Facts:
+def calls_today(floor: Floor) -> Told:
     calls = [call for call in floor.calls.values() if call.ended is not None and call.arrived >= floor.today]
     kinds = Counter(map(kind, calls))
     yield fact("calls_today", kinds["incoming"] + kinds["missed"], queue="all", direction="inbound")
@@ -182,7 +173,7 @@ def calls_today(floor: Floor) -> Facts:
             yield fact("agent_calls_today", did[agent, outcome], agent=agent, outcome=outcome)
 
 
-def queues_today(floor: Floor, told: list[Call]) -> Facts:
+def queues_today(floor: Floor, told: list[Call]) -> Told:
     for queue, line in floor.lines.items():
         yield fact("queue_info", 1, queue=queue, queue_name=line.plan.name)
         mine = [call for call in told if call.queue == queue]
@@ -224,10 +215,8 @@ def somebody_was_free(floor: Floor, call: Call, *, sure: bool) -> bool:
     return False
 
 
-def facts(floor: Floor, *, calls: bool = True) -> dict[Series, Fact]:
-    found = [*agents_now(floor), *agents_today(floor), *team(floor), *(calls_today(floor) if calls else ())]
-    assert len(dict(found)) == len(found)
-    return dict(found)
+def facts(floor: Floor, *, calls: bool = True) -> Told:
+    return [*agents_now(floor), *agents_today(floor), *team(floor), *(calls_today(floor) if calls else ())]
 
 
 async def catch_up(one: Scene) -> None:
@@ -250,18 +239,6 @@ async def shown(one: Scene) -> dict[Series, float]:
 
 def without_dates(page: Mapping[Series, float]) -> dict[Series, float]:
     return {key: value for key, value in page.items() if key[0] != "agent_status_since_timestamp_seconds"}
-
-
-def differences(page: Mapping[Series, float], true: Mapping[Series, Fact]) -> list[str]:
-    return [
-        *(f"missing: {key}" for key in true.keys() - page.keys()),
-        *(f"invented: {key} {page[key]}" for key in page.keys() - true.keys()),
-        *(
-            f"wrong: {key} {page[key]}, in truth {true[key].value}"
-            for key in page.keys() & true.keys()
-            if not true[key].fits(page[key])
-        ),
-    ]
 
 
 async def check(one: Scene) -> dict[Series, float]:
@@ -323,10 +300,11 @@ async def test_the_oracle_sees_the_people_it_is_meant_to_see() -> None:
     assert sum(page[key] for key in never_in if key[0] == "agent_calls_today") == 0
     given = {name for endpoint in one.vendor.endpoints for name in endpoint.gives}
     told = {
-        name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name, _ in facts(one.floor)
+        name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
+        for (name, _), _ in facts(one.floor)
     }
     assert told == given - {"agent_status_since_timestamp_seconds", "team_state_seconds_yesterday"}
-    assert sum(fact_.value > 1 for fact_ in facts(one.floor).values()) > 100
+    assert sum(one_.value > 1 for _, one_ in facts(one.floor)) > 100
 
 
 def labels(agent: str, status: str, vendor_status: str) -> tuple[tuple[str, str], ...]:
@@ -364,22 +342,9 @@ async def test_the_page_tells_the_truth_through_real_sockets() -> None:
             ZohoOptions(base_url=urls["acme"], accounts_url=urls["acme"]),
             Site(BERLIN),
         )
-        client = Client(
-            scheme=vendor.scheme,
-            judge=vendor.judge,
-            budget=vendor.budget,
-            calls_per_minute=100_000,
-            share=1.0,
-            concurrency=2,
-            watch=Ledger(Tally(), None),
-            grants=GrantStore(None, "acme", print),
-            sessions=partial(open_session, tls_context()),
-        )
-        one.start(vendor, client)
-        try:
+        async with connected(vendor) as client:
+            one.start(vendor, client)
             page = await shown(one)
             dialect.expire_tokens()
             assert await one.poll.poll("users") is None
-        finally:
-            await client.close()
     assert differences(page, facts(one.floor)) == []

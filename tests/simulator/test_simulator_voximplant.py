@@ -12,19 +12,18 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sockets import connected
 
 from exporter.config.secrets import file_secret
 from exporter.errors import NotAllowed, Refused, Throttled
 from exporter.model import Snapshot
 from exporter.plan import read
-from exporter.poll import Ledger, ask
+from exporter.poll import ask
 from exporter.simulator.demo import demo_plan
 from exporter.simulator.exchange import Asked
 from exporter.simulator.floor import Floor
 from exporter.simulator.server import serve
 from exporter.simulator.voximplant import Voximplant, VoximplantAccount, VoximplantKeys, config, opened
-from exporter.tally import Tally
-from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Moment, Site
 from exporter.vendors.voximplant import Voximplant as Vendor
 from exporter.vendors.voximplant.options import VoximplantCredentials, VoximplantOptions
@@ -157,20 +156,6 @@ def test_the_config_opens_the_account(floor: Floor, tmp_path: Path) -> None:
     assert code(asked(opened(floor), "GetACDState", **keys)) is None
 
 
-def client_of(vendor: Vendor) -> Client:
-    return Client(
-        scheme=vendor.scheme,
-        judge=vendor.judge,
-        budget=vendor.budget,
-        calls_per_minute=1000,
-        share=1.0,
-        concurrency=2,
-        watch=Ledger(Tally(), None),
-        grants=GrantStore(None, "acme", print),
-        sessions=partial(open_session, tls_context()),
-    )
-
-
 async def test_both_doors_open_through_real_sockets_and_an_expired_token_is_signed_anew(
     floor: Floor, pem: str, tmp_path: Path
 ) -> None:
@@ -185,16 +170,13 @@ async def test_both_doors_open_through_real_sockets_and_an_expired_token_is_sign
             VoximplantCredentials(account_id=1, api_key=Secret(lambda: "key", "a test")),
         ):
             vendor = Vendor(credentials, options, Site(UTC_ZONE))
-            client = client_of(vendor)
-            try:
+            async with connected(vendor) as client:
                 for endpoint in ("GetUsers", "GetACDQueueStatistics", STATUSES):
                     replies = await ask(vendor, endpoint, moment, client, 5)
                     assert isinstance(vendor.read(endpoint, replies, moment), Snapshot)
                     dialect.expire_tokens()
                 with pytest.raises(NotAllowed):
                     await ask(vendor, "GetACDState", moment, client, 5)
-            finally:
-                await client.close()
 
 
 async def test_a_wrong_key_and_a_limit_are_told_as_what_they_are(floor: Floor) -> None:
@@ -204,10 +186,7 @@ async def test_a_wrong_key_and_a_limit_are_told_as_what_they_are(floor: Floor) -
         for name, kind in (("limited", Throttled), ("strict", Refused)):
             credentials = VoximplantCredentials(account_id=1, api_key=Secret(lambda: "wrong", "a test"))
             vendor = Vendor(credentials, VoximplantOptions(engine="acd", base_url=urls[name]), Site())
-            client = client_of(vendor)
-            try:
+            async with connected(vendor) as client:
                 with pytest.raises(kind) as failed:
                     await ask(vendor, "GetACDState", moment, client, 5)
                 assert "wrong" not in str(failed.value)
-            finally:
-                await client.close()
