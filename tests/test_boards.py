@@ -10,19 +10,15 @@ import boards
 import frame
 import pytest
 import yaml
+from known import known_metrics
 from panels import STATUSES
-from prometheus_client import CollectorRegistry
 
-from exporter.metrics.exposition import FAMILIES
-from exporter.metrics.family import PREFIX, Kind
-from exporter.metrics.process import ProcessMetrics
+from exporter.metrics.family import PREFIX
 from exporter.model import Status
 
 ROOT = Path(boards.__file__).parent
 _BOARDS = {path.name: json.loads(text) for path, text in boards.boards()}
-_HISTOGRAMS = {family.name for family in FAMILIES if family.kind is Kind.HISTOGRAM}
 _UNKNOWN = {"match": "null+nan", "result": {"text": "not told", "color": "text"}}
-_SUFFIXES = ("_bucket", "_sum", "_count")
 
 every_board = pytest.mark.parametrize("board", _BOARDS.values(), ids=_BOARDS.keys())
 
@@ -98,12 +94,7 @@ def test_panels_fill_the_board_and_do_not_overlap(board: dict[str, Any]) -> None
 
 @every_board
 def test_the_metrics_of_a_board_exist_with_these_labels(board: dict[str, Any]) -> None:
-    registry = CollectorRegistry()
-    ProcessMetrics(registry, "")
-    labels = {PREFIX + family.name: {"vendor", "account", *family.labels} for family in FAMILIES}
-    labels |= {metric.name: {"instance"} for metric in registry.collect() if metric.name.startswith(PREFIX)}
-    for name in _HISTOGRAMS:
-        labels |= {PREFIX + name + suffix: {*labels[PREFIX + name], "le"} for suffix in _SUFFIXES}
+    labels = known_metrics()
     for expression in expressions(board):
         for name, matchers in re.findall(r"(contact_center_\w+)\{([^}]*)\}", expression):
             assert set(re.findall(r"(\w+)[=!]", matchers)) <= labels[name], name
