@@ -25,7 +25,7 @@ def test_a_missing_program_skips_and_fails_in_ci(ci: str, program: str, told: st
     )
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "-p", "conftest", "-p", "no:cacheprovider", tmp_path],
-        env={**os.environ, "CI": ci, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "CI": ci, "PYTHONPATH": f"{TESTS}:{TESTS / 'faults'}"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
