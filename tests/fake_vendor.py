@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -165,6 +166,24 @@ def nothing(*_: object) -> tuple[Request, ...]:
 
 def store(directory: Path | None = None, told: list[str] | None = None) -> GrantStore:
     return GrantStore(directory, "acme", (told if told is not None else []).append)
+
+
+class AtOnce:
+    """A thread pool that has no thread: for tests whose time is virtual, which waits for none."""
+
+    def __init__(self, _: int) -> None:
+        pass
+
+    def submit(self, deed: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        done = Future[Any]()
+        try:
+            done.set_result(deed(*arguments))
+        except Exception as fault:  # noqa: BLE001 - whatever it is, who waits is told
+            done.set_exception(fault)
+        return done
+
+    def shutdown(self, *, wait: bool) -> None:
+        pass
 
 
 @cache

@@ -1,14 +1,28 @@
 """What must outlive the process: the tokens of one account, in one small file that is old or new, never torn."""
 
 import asyncio
+import errno
+import fcntl
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
+
+from exporter.errors import PollFailed, Reason
+
+DISK_SECONDS = 10.0
+"""In which a file system answers, if it is alive: nothing of ours waits longer."""
+TURN_SECONDS = 75.0
+"""In which another process has renewed its tokens: a token call takes a minute at most, then come the disks."""
+
+T = TypeVar("T")
 
 
 class Grant(Struct, frozen=True):
@@ -34,18 +48,20 @@ class GrantStore:
         """Name the file by the account; `warn` is told, in one line, what could not be read or written."""
         self._file = None if directory is None else directory / f"{quote(account, safe='')}.grant.json"
         self._warn = warn
+        self._one = asyncio.Lock()
+        self._deed: Future[Any] | None = None
 
     @property
     def lasting(self) -> bool:
         """Whether what is kept is there after a restart."""
         return self._file is not None
 
-    def load(self) -> Grant | None:
+    async def load(self) -> Grant | None:
         """Return the grant that was kept last; None where there is none, or none that can be read."""
         if self._file is None:
             return None
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Grant)
+            return msgspec.json.decode(await self._on_disk(self._file.read_bytes), type=Grant)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as fault:
@@ -59,16 +75,78 @@ class GrantStore:
         if self._file is None:
             return True
         try:
-            with ThreadPoolExecutor(1) as disk:  # its own: the default one may be full of name look-ups
-                await asyncio.get_running_loop().run_in_executor(
-                    disk, _write, self._file, msgspec.json.encode(grant)
-                )
+            await self._on_disk(partial(_write, self._file, msgspec.json.encode(grant)))
         except OSError as fault:
             self._warn(
                 f"{self._file}: {fault.strerror}: the new tokens cannot be kept; a restart may need a new grant"
             )
             return False
         return True
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Keep out every other process that shares the directory while this one renews the grant.
+
+        Where the file system knows no locks, go on without, and say so.
+
+        Raises:
+            PollFailed: another has kept us out for TURN_SECONDS.
+        """
+        if self._file is None:
+            yield
+            return
+        disk = ThreadPoolExecutor(1)  # until it is our turn, and its only thread gives the lock back after that
+        lock = disk.submit(_lock, self._file.with_suffix(".lock"))
+        try:
+            try:
+                async with asyncio.timeout(TURN_SECONDS):
+                    await asyncio.wrap_future(lock)
+            except TimeoutError:
+                detail = "another process that shares state_dir renews this grant, and does not end; end it"
+                raise PollFailed(Reason.TIMEOUT, detail) from None
+            except OSError as fault:
+                self._warn(
+                    f"{self._file}: {fault.strerror}: it cannot be locked; two processes may ruin one grant"
+                )
+            yield
+        finally:
+            disk.submit(_unlock, lock)
+            disk.shutdown(wait=False)
+
+    async def _on_disk(self, deed: Callable[[], T]) -> T:
+        """Do it beside the loop, one thing after the other, and return what comes of it.
+
+        Raises:
+            OSError: what the deed raises; or the file system is silent, and what was begun there may still happen.
+        """
+        silent = TimeoutError(errno.ETIMEDOUT, "the file system does not answer")
+        async with self._one:
+            if self._deed and not self._deed.done():
+                raise silent
+            disk = ThreadPoolExecutor(1)  # its own: the default one may be full of name look-ups
+            done = self._deed = disk.submit(deed)
+            disk.shutdown(wait=False)
+            try:
+                async with asyncio.timeout(DISK_SECONDS):
+                    return await asyncio.wrap_future(done)
+            except TimeoutError:
+                raise silent from None
+
+
+def _lock(file: Path) -> int:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _unlock(lock: Future[int]) -> None:
+    if not lock.cancelled() and not lock.exception():
+        os.close(lock.result())
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -61,7 +61,7 @@ class Granted:
 
     async def current(self) -> Pass:
         """Return the access token, renewed in good time; the old one while it lives and none is to be had."""
-        secrets = self._settle()
+        secrets = await self._settle()
         self._refused.check(secrets)
         if _now() >= self._renew_at:
             try:
@@ -91,7 +91,7 @@ class Granted:
     def _pass(self, secrets: str) -> Pass:
         return Pass(header(f"{self._scheme.prefix} {self._grant.access_token}"), self.generation, secrets)
 
-    def _settle(self) -> str:
+    async def _settle(self) -> str:
         """Take the grant that descends from the configured secrets, and return the fingerprint of all of them."""
         scheme = self._scheme
         secret = reveal(scheme.client_secret)
@@ -99,9 +99,10 @@ class Granted:
         descent = (root,) if root else (secret, scheme.scope or "", *chain(*scheme.extra))
         configured = fingerprint(scheme.token_url, scheme.client_id, *descent)
         if self._grant.configured != configured:
-            kept = self._store.load()  # newer than the configured one, if it descends from it
+            kept = await self._store.load()  # newer than the configured one, if it descends from it
             fresh = Grant(configured, refresh_token=root)
-            self._take(kept if kept is not None and kept.configured == configured else fresh)
+            if self._grant.configured != configured:  # still: others may have asked meanwhile
+                self._take(kept if kept is not None and kept.configured == configured else fresh)
         return fingerprint(configured, secret)
 
     def _take(self, grant: Grant) -> None:
@@ -124,8 +125,12 @@ class Granted:
             renewal.exception()  # looked at here, since all who waited may be gone
 
     async def _fetch(self) -> None:
-        secrets = self._settle()
-        if self._renewed_elsewhere():
+        secrets = await self._settle()
+        async with self._store.turn():
+            await self._fetch_alone(secrets)
+
+    async def _fetch_alone(self, secrets: str) -> None:
+        if await self._renewed_elsewhere():
             return
         self._failing.check(secrets)
         if self._scheme.rotates and not self._store.lasting:
@@ -145,9 +150,9 @@ class Granted:
         self._failing.begin(failed, _pause(failed), longest=longest, key=secrets)
         raise failed
 
-    def _renewed_elsewhere(self) -> bool:
+    async def _renewed_elsewhere(self) -> bool:
         """Take the tokens that another process of ours, such as the doctor, has kept meanwhile."""
-        kept = self._store.load() if self._kept else None  # what we could not keep is newer than what is there
+        kept = await self._store.load() if self._kept else None  # what we could not keep is newer than the file
         if kept is None or kept == self._grant or kept.configured != self._grant.configured:
             return False
         self._take(kept)

@@ -1,11 +1,15 @@
+import asyncio
+import fcntl
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 from fake_vendor import store
 
-from exporter.transport import GrantStore
+from exporter.errors import PollFailed, Reason
+from exporter.transport import GrantStore, grants
 from exporter.transport.grants import Grant
 
 GRANT = Grant("f1ngerpr1nt", "acc355", 1e9, "r3fresh")
@@ -17,13 +21,13 @@ def names(folder: Path) -> list[str]:
 
 async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     assert await store(tmp_path / "new" / "folder").keep(GRANT)
-    assert store(tmp_path / "new" / "folder").load() == GRANT
+    assert await store(tmp_path / "new" / "folder").load() == GRANT
 
 
 async def test_without_a_directory_nothing_is_kept_and_nothing_fails() -> None:
     memory = store(None)
     assert await memory.keep(GRANT)
-    assert memory.load() is None
+    assert await memory.load() is None
     assert not memory.lasting
 
 
@@ -46,11 +50,11 @@ async def test_a_torn_file_is_told_and_then_replaced(tmp_path: Path, content: by
     (tmp_path / "acme.grant.json").write_bytes(content)
     told: list[str] = []
     kept = store(tmp_path, told)
-    assert kept.load() is None
+    assert await kept.load() is None
     assert len(told) == 1
     assert "acme.grant.json" in told[0]
     assert await kept.keep(GRANT)
-    assert kept.load() == GRANT
+    assert await kept.load() == GRANT
 
 
 async def test_a_write_that_breaks_off_leaves_the_old_grant(
@@ -63,7 +67,7 @@ async def test_a_write_that_breaks_off_leaves_the_old_grant(
         with monkeypatch.context() as broken:
             broken.setattr(os, step, full)
             assert not await kept.keep(Grant("other"))
-        assert kept.load() == GRANT
+        assert await kept.load() == GRANT
     assert len(told) == 2
     assert "No space left" in told[0]
     assert "r3fresh" not in "".join(told)
@@ -99,10 +103,69 @@ async def test_an_account_name_cannot_lead_out_of_the_directory(tmp_path: Path) 
     for name in ("../../etc/passwd", "a/b", "..", "ä b"):
         kept = GrantStore(tmp_path / "state", name, print)
         await kept.keep(GRANT)
-        assert kept.load() == GRANT
+        assert await kept.load() == GRANT
     assert len(names(tmp_path / "state")) == 4
     assert names(tmp_path) == ["state"]
 
 
 def test_a_grant_does_not_show_itself() -> None:
     assert repr(GRANT) == str(GRANT) == "Grant(***)"
+
+
+async def test_one_renews_at_a_time_of_all_that_share_the_directory(tmp_path: Path) -> None:
+    first, second = store(tmp_path), store(tmp_path)
+    async with first.turn():
+        waiting = asyncio.create_task(second.turn().__aenter__())
+        await asyncio.wait({waiting}, timeout=0.05)
+        assert not waiting.done()
+        async with GrantStore(tmp_path, "another account", print).turn():
+            pass
+    async with asyncio.timeout(10):
+        await waiting
+
+
+async def test_who_was_cancelled_while_it_waited_does_not_keep_the_turn(tmp_path: Path) -> None:
+    first, second = store(tmp_path), store(tmp_path)
+    async with first.turn():
+        waiting = asyncio.create_task(second.turn().__aenter__())
+        await asyncio.wait({waiting}, timeout=0.05)
+        waiting.cancel()
+    async with asyncio.timeout(10), store(tmp_path).turn():
+        pass
+
+
+async def test_a_turn_that_never_comes_is_a_failure_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with store(tmp_path).turn():
+        monkeypatch.setattr(grants, "TURN_SECONDS", 0.0)
+        with pytest.raises(PollFailed, match="another process that shares state_dir") as failed:
+            await store(tmp_path).turn().__aenter__()
+    assert failed.value.reason is Reason.TIMEOUT
+
+
+async def test_where_nothing_can_be_locked_it_goes_on_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(fcntl, "flock", lambda *_: full(0))
+    async with store(tmp_path, told).turn(), store(tmp_path, told).turn():
+        pass
+    assert len(told) == 2
+    assert "cannot be locked" in told[0]
+
+
+async def test_a_dead_file_system_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    kept, alive = store(tmp_path, told), threading.Event()
+    with monkeypatch.context() as dead:
+        dead.setattr(grants, "DISK_SECONDS", 0.0)
+        dead.setattr(os, "fsync", lambda _: alive.wait(60))
+        assert not await kept.keep(GRANT)
+        assert await kept.load() is None  # at once: nobody else is sent there
+        assert len(told) == 2
+        assert "the file system does not answer" in told[0]
+    alive.set()
+    assert kept._deed
+    await asyncio.wrap_future(kept._deed)
+    assert await kept.load() == GRANT

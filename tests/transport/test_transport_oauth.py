@@ -10,11 +10,25 @@ from urllib.parse import parse_qs
 
 import pytest
 from aioresponses import CallbackResult, aioresponses
-from fake_vendor import Asked, Last, Log, Vendor, answer, client, failed, nothing, secret, store, until, vendor
+from fake_vendor import (
+    Asked,
+    AtOnce,
+    Last,
+    Log,
+    Vendor,
+    answer,
+    client,
+    failed,
+    nothing,
+    secret,
+    store,
+    until,
+    vendor,
+)
 from msgspec.structs import replace
 
 from exporter.errors import GrantLost, PollFailed, Reason, Refused, Throttled
-from exporter.transport import Client
+from exporter.transport import Client, grants
 from exporter.wire.auth import Basic, Bearer, TokenGrant
 from exporter.wire.http import Reply, Request
 from exporter.wire.secret import Secret
@@ -332,6 +346,24 @@ async def test_where_no_new_refresh_token_comes_the_old_one_stays() -> None:
     assert [fields(asked)["refresh_token"] for asked in talk.token_calls] == ["r0"] * 3
 
 
+async def test_two_processes_that_renew_in_the_same_instant_make_one_token_call(tmp_path: Path) -> None:
+    talk = rotating()
+    async with (
+        vendor(talk) as site,
+        client(scheme=talk.scheme(site), grants=store(tmp_path)) as first,
+        client(scheme=talk.scheme(site), grants=store(tmp_path)) as second,
+    ):
+        talk.gate.clear()
+        polls = [asyncio.create_task(poll(opened, site)) for opened in (first, second)]
+        await until(lambda: len(talk.token_calls) > 0)
+        await asyncio.wait(polls, timeout=0.1)
+        talk.gate.set()
+        assert [len(await one) for one in polls] == [1, 1]
+        talk.good = "revoked by an administrator"
+        await asyncio.gather(*(poll(opened, site) for opened in (first, second)))
+    assert len(talk.token_calls) == 2
+
+
 async def test_a_crash_between_rotation_and_disk_ends_in_a_clear_loss_and_no_storm(tmp_path: Path) -> None:
     talk = rotating()
     async with vendor(talk) as site:
@@ -395,7 +427,10 @@ async def test_a_token_that_does_not_rotate_may_be_asked_for_again(reply: bytes 
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("reply", [answer({}, 500), answer({}, 503), answer({"error": "general_error"})])
-async def test_a_rotating_token_outlives_a_refusal_that_the_vendor_sent(reply: bytes, tmp_path: Path) -> None:
+async def test_a_rotating_token_outlives_a_refusal_that_the_vendor_sent(
+    reply: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants, "ThreadPoolExecutor", AtOnce)
     talk = rotating()
     talk.token_answer = lambda _: reply
     async with vendor(talk) as site, client(scheme=talk.scheme(site), grants=store(tmp_path)) as opened:
@@ -406,7 +441,10 @@ async def test_a_rotating_token_outlives_a_refusal_that_the_vendor_sent(reply: b
 
 
 @pytest.mark.looptime
-async def test_a_rotating_token_outlives_a_token_endpoint_that_cannot_be_reached(tmp_path: Path) -> None:
+async def test_a_rotating_token_outlives_a_token_endpoint_that_cannot_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants, "ThreadPoolExecutor", AtOnce)
     talk = rotating()
     async with vendor(talk) as gone:
         pass
