@@ -31,6 +31,7 @@ from exporter.vendors.contract import Vendor
 
 _BEAT = 0.1  # seconds between two heartbeats
 _LAG_BEATS = 50  # the lag on /metrics is the worst of so many
+_READ_SECONDS = 30.0  # in which a config is read, if its file system is alive
 _MOST_PROBLEMS = 20  # of a refused config that are logged, a line each
 _RESTART = 5.0  # seconds before a part that broke by a fault of ours begins again
 
@@ -69,7 +70,9 @@ class Exporter:
         self._tls = tls_context()
         self._process = ProcessMetrics(CollectorRegistry(), __version__)
         self._process.log_lines_dropped.set_function(lines_dropped)
-        self._process.config_read(wall())
+        self._config_read = wall()
+        self._refused: web.Reload | None = None
+        self._process.config_read(self._config_read)
         failed, lease = self._process.lease_failures.inc, config.server.lease
         self._election = config.server.ha and candidate(lease, os.environ, wall=wall, log=log, on_failure=failed)
         self._leading = self._election is None
@@ -126,15 +129,23 @@ class Exporter:
         async with self._reloading:
             problems = await self._reload()
             if problems:
+                self._refused = web.Reload(self._wall(), self._config_read, problems)
                 self._process.config_refused()
             else:
-                self._process.config_read(self._wall())
+                self._refused, self._config_read = None, self._wall()
+                self._process.config_read(self._config_read)
             self._changed.set()
             return problems
 
     async def _reload(self) -> tuple[str, ...]:
+        reader = ThreadPoolExecutor(1, "config")  # its own: if the file system is dead, the page still goes on
         try:
-            config = await asyncio.get_running_loop().run_in_executor(self._worker, self._read)
+            async with asyncio.timeout(_READ_SECONDS):
+                config = await asyncio.get_running_loop().run_in_executor(reader, self._read)
+        except TimeoutError:
+            problem = f"the config could not be read in {_READ_SECONDS:g} s: its file system does not answer"
+            self._log.error("reload_refused", problem=problem, always=True)
+            return (problem,)
         except ConfigError as refused:
             problems = tuple(str(refused).splitlines())
             for problem in problems[:_MOST_PROBLEMS]:
@@ -143,6 +154,8 @@ class Exporter:
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not end what runs well
             self._log.exception("reload_broke")
             return (f"a fault of the exporter itself: {type(fault).__name__}",)
+        finally:
+            reader.shutdown(wait=False)
         before, server = self._config.server, config.server
         if replace(server, state_dir=None) != replace(before, state_dir=None):
             detail = "of server, only state_dir takes effect before the next start"
@@ -249,6 +262,7 @@ class Exporter:
             world=self._shown,
             pulse=lambda: web.Pulse(self._started, self._beat, self._clock(), self._standing_by()),
             reload=self.reload if self._config.server.reload else None,
+            refused=lambda: self._refused,
             clock=self._wall,
             log=self._log,
             gate=self._gate,

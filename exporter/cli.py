@@ -5,7 +5,6 @@ import asyncio
 import errno
 import gc
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from exporter import doctor, healthcheck, log
+from exporter import doctor, healthcheck, log, signals
 from exporter.app import Exporter
 from exporter.arguments import SIMULATOR_PORT, WHOLE, parser
 from exporter.config import Config, ConfigError, Listen, Problem
@@ -39,6 +38,7 @@ _DEMO_ZONE = ZoneInfo("Europe/Berlin")
 _LOOPBACK = Listen("127.0.0.1", 10777)
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+_UNTIL_A_SIGNAL = frozenset({"run", "demo", "simulate", "replay"})
 _LAST_SECONDS = 1.0  # for what is left to close when the work is done
 _SWITCH = 0.0005  # seconds after which the worker thread gives way to the event loop
 _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
@@ -47,8 +47,11 @@ _GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them s
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 fine, 1 failed, 2 wrong config."""
     arguments = parser().parse_args(argv)
+    if arguments.command not in _UNTIL_A_SIGNAL:
+        signals.release()
     try:
         code = _COMMANDS[arguments.command](arguments)
+        print(end="", flush=True)
     except ConfigError as wrong:
         print(wrong, file=sys.stderr)
         return WRONG_CONFIG
@@ -66,7 +69,6 @@ def _in_words(fault: OSError) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it means a reload: it must not end a start
     reader = _reader(arguments.config, arguments.listen, arguments.shard)
     return _complete(_serve(reader(), reader, arguments))
 
@@ -151,7 +153,7 @@ def _complete(work: Coroutine[None, None, int]) -> int:
             code = runner.run(work)
         except ExceptionGroup as group:
             raise _first(group) from None
-        sys.stdout.flush()
+        print(end="", flush=True)
         leave = threading.Timer(_LAST_SECONDS, os._exit, (code,))
         leave.daemon = True
         leave.start()  # the loop would wait for name look-ups that nobody needs any more
@@ -181,30 +183,15 @@ async def _serve(config: Config, reader: Callable[[], Config], arguments: argpar
 
         exporter = Exporter(config, read=reread, log=journal.log, lines_dropped=lambda: journal.dropped)
         stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            _follow_signals(stop, lambda: tasks.create_task(exporter.reload()))
-            host = config.server.listen.host
+        signals.follow(stop, exporter.reload)
+        host = config.server.listen.host
 
-            def listening(port: int) -> None:
-                url = f"{exporter.scheme}://{_shown(host)}:{port}/"
-                journal.log.info("serving", url=url, accounts=len(config.accounts))
+        def listening(port: int) -> None:
+            url = f"{exporter.scheme}://{_shown(host)}:{port}/"
+            journal.log.info("serving", url=url, accounts=len(config.accounts))
 
-            await exporter.run(stop, listening)
+        await exporter.run(stop, listening)
     return FINE
-
-
-def _follow_signals(stop: asyncio.Event, reload: Callable[[], object]) -> None:
-    """End on the first SIGTERM or SIGINT, at once on the second, and reload on SIGHUP."""
-
-    def end() -> None:
-        if stop.is_set():
-            os._exit(FAILED)
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, end)
-    loop.add_signal_handler(signal.SIGINT, end)
-    loop.add_signal_handler(signal.SIGHUP, reload)
 
 
 def _shown(host: str) -> str:
@@ -246,7 +233,7 @@ async def _keep(config: Config, folder: Path) -> int:
 
 async def _repeat(folder: Path, port: int) -> int:
     stop = asyncio.Event()
-    _follow_signals(stop, lambda: None)
+    signals.follow(stop)
     async with server.serve({"recorded": Recorded(folder)}, ports={"recorded": port}) as urls:
         print(f"base_url: {urls['recorded']}", flush=True)
         await stop.wait()
@@ -288,7 +275,7 @@ async def _act(arguments: argparse.Namespace) -> int:
     faults = _faults(arguments.faults)
     dialects = {vendor: Faulty(stage.open(floor), faults, floor) for vendor, stage in STAGES.items()}
     stop = asyncio.Event()
-    _follow_signals(stop, lambda: None)
+    signals.follow(stop)
     ports = _ports(arguments.port)
     async with server.serve(dialects, ports=ports) as urls, asyncio.TaskGroup() as tasks:
         pace = tasks.create_task(server.pace(floor, arguments.speed))

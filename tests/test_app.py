@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -435,12 +436,32 @@ async def test_a_broken_file_changes_nothing_and_says_so() -> None:
         (told,) = stage.told("reload_refused")
         assert told["log_level"] == "error"
         assert told["problem"].endswith("there is none; write at least one account")
+        status_page = (await stage.ask("/"))[1]
+        assert "The last reload was refused" in status_page
+        assert "config.yaml:3: accounts: there is none; write at least one account" in status_page
         read = page["contact_center_exporter_config_last_reload_success_timestamp_seconds"]
         assert await stage.reload(config(account("acme", url))) == ()
         page = await stage.until(
             lambda page: page["contact_center_exporter_config_last_reload_successful"] == "1.0"
         )
         assert page["contact_center_exporter_config_last_reload_success_timestamp_seconds"] > read
+        assert "reload" not in (await stage.ask("/"))[1]
+
+
+async def test_a_config_on_a_dead_file_system_is_a_reload_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_READ_SECONDS", 0.01)
+    alive = threading.Event()
+
+    def read() -> Config:
+        alive.wait(60)
+        return config()
+
+    async with running(config()) as stage:
+        stage.exporter._read = read
+        for _ in range(2):
+            (problem,) = await stage.exporter.reload()
+            assert "its file system does not answer" in problem
+        alive.set()
 
 
 async def test_a_fault_while_the_config_is_read_ends_nothing() -> None:

@@ -112,7 +112,7 @@ async def get(url: str) -> str:
 @asynccontextmanager
 async def started(folder: Path, *arguments: str, code: str = "", **environ: str) -> AsyncIterator[Program]:
     """Start the program in a folder, and end it with the context; `code` runs before it."""
-    run = f"import sys; {code or 'pass'}; from exporter.cli import main; sys.exit(main(sys.argv[1:]))"
+    run = f"import sys; {code or 'pass'}; from exporter.__main__ import main; main()"
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", run, *arguments),
@@ -448,6 +448,51 @@ async def test_sighup_reads_the_config_again_and_a_broken_one_changes_nothing(tm
             assert await program.end() == 0
 
 
+def while_loading(number: int) -> str:
+    """Return code by which the program gets a signal while it is still being imported."""
+    kill = f"event == 'import' and words[0] == 'exporter.cli' and os.kill(os.getpid(), {number})"
+    return f"import os; sys.addaudithook(lambda event, words: {kill})"
+
+
+async def test_a_reload_that_is_asked_of_a_program_that_is_still_loading_comes_later(tmp_path: Path) -> None:
+    write(tmp_path, account("https://acme.invalid"))
+    async with started(tmp_path, "run", "--listen", "127.0.0.1:0", code=while_loading(signal.SIGHUP)) as program:
+        await program.told('("reloaded")')
+        assert await program.end() == 0
+
+
+async def test_a_program_that_is_still_loading_hears_that_it_is_to_end(tmp_path: Path) -> None:
+    write(tmp_path, account("https://acme.invalid"))
+    async with (
+        asyncio.timeout(PATIENCE),
+        started(tmp_path, "run", "--listen", "127.0.0.1:0", code=while_loading(signal.SIGTERM)) as program,
+    ):
+        assert await program.process.wait() == 0
+        assert '"stopping"' in program.stderr
+
+
+async def test_a_command_that_prints_its_result_ends_by_a_signal_as_others_do(tmp_path: Path) -> None:
+    write(tmp_path, account("https://acme.invalid"))
+    async with (
+        asyncio.timeout(PATIENCE),
+        started(tmp_path, "check", code=while_loading(signal.SIGTERM)) as program,
+    ):
+        assert await program.process.wait() == -signal.SIGTERM
+
+
+async def test_a_file_system_that_is_dead_holds_up_neither_the_page_nor_the_end(tmp_path: Path) -> None:
+    write(tmp_path, account("https://acme.invalid"))
+    async with started(tmp_path, "run", "--listen", "127.0.0.1:0") as program:
+        await program.page()
+        (tmp_path / "config.yaml").unlink()
+        os.mkfifo(tmp_path / "config.yaml")  # whoever opens it waits for ever
+        program.process.send_signal(signal.SIGHUP)
+        lag = "contact_center_exporter_render_seconds"
+        told = (await program.page())[lag]
+        await program.page(lambda page: page[lag] != told)
+        assert await program.end() == 0
+
+
 # Secrets
 
 
@@ -508,7 +553,7 @@ async def test_no_secret_comes_out_of_any_door(tmp_path: Path) -> None:
     sinks = "\n".join(seen)
     assert len(sinks) > 10_000
     assert [name for name, secret in CANARIES.items() if any(form in sinks for form in forms(secret))] == []
-    (state,) = (tmp_path / "state").iterdir()
+    (state,) = (tmp_path / "state").glob("*.json")
     kept = state.read_text()
     assert {name for name, secret in CANARIES.items() if secret in kept} == {"access", "rotated"}
     assert state.stat().st_mode & 0o077 == 0

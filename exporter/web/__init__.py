@@ -3,6 +3,7 @@
 from exporter.web.gate import Gate
 from exporter.web.server import Limits, serve
 from exporter.web.site import Page, Pulse, Site, build
+from exporter.web.status import Reload
 from exporter.web.web_config import read_terms
 
-__all__ = ["Gate", "Limits", "Page", "Pulse", "Site", "build", "read_terms", "serve"]
+__all__ = ["Gate", "Limits", "Page", "Pulse", "Reload", "Site", "build", "read_terms", "serve"]

@@ -62,6 +62,7 @@ def build(
     world: Callable[[], World],
     pulse: Callable[[], Pulse],
     reload: Callable[[], Awaitable[tuple[str, ...]]] | None,
+    refused: Callable[[], status.Reload | None] = lambda: None,
     clock: Callable[[], float],
     log: FilteringBoundLogger,
     limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -70,6 +71,7 @@ def build(
     """Return what answers the requests, for `serve`.
 
     `reload` returns the problems that kept the new config from use; None where reloading over HTTP is off.
+    `refused` returns the last reload if that was refused, however it was asked for.
     `gate` judges every request first, those for health too; None lets everybody in.
     `clock` tells the seconds since the Unix epoch.
     """
@@ -86,7 +88,8 @@ def build(
 
     async def overview(_: web.BaseRequest) -> _Answer:
         parts, now = [], pulse()
-        for part in status.parts(world().at(now.now), clock(), css, standing_by=now.standing_by is not False):
+        seen, standing_by = world().at(now.now), now.standing_by is not False
+        for part in status.parts(seen, clock(), css, standing_by=standing_by, refused=refused()):
             parts.append(part)
             await asyncio.sleep(0)  # many accounts make a long page: let a scrape pass between two of them
         return _Answer(("".join(parts).encode(),), headers=html)

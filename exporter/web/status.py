@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 
+from msgspec import Struct
+
 from exporter.model import ALL_QUEUES, Queue, Status
 from exporter.store import AccountState, EndpointState, World
 from exporter.web.figures import Figures, figures
@@ -13,6 +15,7 @@ from exporter.wire.http import Budget
 _EMPTY = "There is no account yet: add one under accounts in config.yaml."
 _STANDING_BY = "This replica stands by: it polls, and shows the accounts, when it holds the lease."
 _UNKNOWN = tag("span", "—", class_="unknown", title="not known")
+_PROBLEMS_SHOWN = 20
 _QUEUES_SHOWN = 40  # a table that a person reads; /metrics has them all
 _URGENT = {"down": 0, "partly": 1}
 _ICON = (
@@ -22,13 +25,30 @@ _ICON = (
 )
 
 
-def parts(world: World, now: float, css: str, *, standing_by: bool = False) -> Iterator[str]:
-    """Yield the page piece by piece, one account at a time; `now` in seconds since the Unix epoch."""
+class Reload(Struct, frozen=True):
+    """A reload that was refused; the times in seconds since the Unix epoch."""
+
+    refused: float
+    in_use: float
+    """When the config that goes on was read."""
+    problems: tuple[str, ...]
+    """A line each, without a secret."""
+
+
+def parts(
+    world: World, now: float, css: str, *, standing_by: bool = False, refused: Reload | None = None
+) -> Iterator[str]:
+    """Yield the page piece by piece, one account at a time; `now` in seconds since the Unix epoch.
+
+    `refused` is the last reload, if it was refused.
+    """
     accounts = sorted(world.accounts.values(), key=lambda account: _URGENT.get(_state(account)[0], len(_URGENT)))
     known = {account.name: figures(account) for account in accounts}
     up = sum(account.up for account in accounts)
     yield _head(f"{up} of {len(accounts)} up · contact centres", now, css)
     yield "<main>"
+    if refused:
+        yield _refusal(refused, now)
     yield _tiles(f"{up} of {len(accounts)}", list(known.values()), alarm=any(map(_is_down, accounts)))
     for account in accounts:
         yield _card(account, known[account.name], now)
@@ -47,6 +67,23 @@ def _head(title: str, now: float, css: str) -> Html:
         '<meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="15">'
         f'<link rel="icon" href="{_ICON}">{tag("title", title)}<style>{css}</style></head><body>'
         f"{tag('header', tag('h1', 'Contact centres'), seen)}"
+    )
+
+
+def _refusal(reload: Reload, now: float) -> Html:
+    shown, more = reload.problems[:_PROBLEMS_SHOWN], len(reload.problems[_PROBLEMS_SHOWN:])
+    rest = tag("li", f"and {more} more: contact-center-exporter check tells them all") if more else Html()
+    when = _instant(reload.refused), " (", _duration(now - reload.refused), " ago); in use is the config read at "
+    return tag(
+        "section",
+        tag(
+            "header",
+            tag("h2", "The last reload was refused"),
+            tag("strong", "Old config in use", class_="state partly"),
+        ),
+        tag("ul", *(tag("li", problem) for problem in shown), rest, class_="troubles"),
+        tag("small", *when, _instant(reload.in_use)),
+        class_="card partly",
     )
 
 

@@ -8,7 +8,7 @@ from sample_world import NOW, account, centre, held, sick, world
 from exporter.errors import Reason
 from exporter.model import ALL_QUEUES, Agent, Channel, Queue, Snapshot, Status
 from exporter.store import EndpointState, World
-from exporter.web import Pulse
+from exporter.web import Pulse, Reload
 from exporter.web.figures import figures
 from exporter.web.html import Html, join, tag
 from exporter.web.status import parts
@@ -239,6 +239,26 @@ def test_a_clock_that_was_set_back_makes_no_negative_age() -> None:
 
 def test_no_account_at_all_says_what_to_do() -> None:
     assert "add one under accounts in config.yaml" in page_of(World())
+
+
+async def test_a_reload_that_was_refused_is_told_with_its_reasons_until_one_succeeds() -> None:
+    problems = (HOSTILE, *(f"config.yaml:{line}: accounts: no" for line in range(2, 31)))
+    refused = [Reload(NOW - 90, NOW - 3_600, problems)]
+    async with server(refused=lambda: refused[-1] if refused else None) as port:
+        page = (await ask(port, "GET /")).body.decode()
+        refused.clear()
+        after = (await ask(port, "GET /")).body.decode()
+    seen = Shown(page)
+    assert seen.open == []
+    assert "<script" not in page
+    assert "The last reload was refused" in seen.text
+    assert (
+        "2026-09-21 14:11:50 UTC (1 min 30 s ago); in use is the config read at 2026-09-21 13:13:20" in seen.text
+    )
+    assert "config.yaml:20: accounts: no" in seen.text
+    assert "config.yaml:21:" not in seen.text
+    assert "and 10 more: contact-center-exporter check tells them all" in seen.text
+    assert "reload" not in Shown(after).text
 
 
 def test_markup_comes_only_from_tags() -> None:
