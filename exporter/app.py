@@ -301,5 +301,9 @@ async def opened(
 
 def veil_of(privacy: Privacy, account: str) -> Callable[[Snapshot], Snapshot]:
     """Return what prepares an account's snapshots for the store, as the config wants its people shown."""
-    key = privacy.pseudonym_key.reveal().encode() if privacy.pseudonym_key else b""
-    return veil(privacy.agent_label, account, key)
+    mode, key = privacy.agent_label, privacy.pseudonym_key
+
+    def veiled(snapshot: Snapshot) -> Snapshot:  # the key's file may change at any time
+        return veil(mode, account, key.reveal().encode() if key else b"")(snapshot)
+
+    return veiled

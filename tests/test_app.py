@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
@@ -17,9 +18,11 @@ from replay import samples
 from structlog.testing import LogCapture
 
 from exporter import app
-from exporter.app import Exporter
+from exporter.app import Exporter, veil_of
 from exporter.config import Account, Config, ConfigError, Listen, Privacy, Problem, Server
 from exporter.config import Pace as Polling
+from exporter.config.secrets import file_secret
+from exporter.model import Agent, Snapshot
 from exporter.plan import paces
 from exporter.poll import AccountPoll, Pace
 from exporter.simulator.demo import demo_plan
@@ -516,3 +519,18 @@ async def test_a_reload_over_http_answers_with_what_is_wrong() -> None:
         stage.rest = [config(account("acme", url), account("new", url), reload=True)]
         assert await stage.ask("/-/reload", "POST") == (200, "ok\n")
         await stage.until(lambda page: up(page, "new") == ["1.0"] * 4)
+
+
+# Secrets
+
+
+async def test_a_new_key_for_pseudonyms_counts_from_the_next_poll_on(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 32)
+    key = file_secret(tmp_path / "key")
+    veiled = veil_of(Privacy(agent_label="pseudonym", pseudonym_key=key), "acme")
+    agents = Snapshot(agents=(Agent("4711"),))
+    before = veiled(agents)
+    assert veiled(agents) == before
+    (tmp_path / "new").write_text("another key, of more than 32 bytes")
+    (tmp_path / "new").replace(tmp_path / "key")
+    assert veiled(agents) != before

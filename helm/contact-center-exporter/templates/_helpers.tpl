@@ -1,7 +1,7 @@
 {{- /* Of all objects; a shard's name in a lease, and those of pods, are longer and have 63 characters at most. */ -}}
 {{- define "contact-center-exporter.fullname" -}}
 {{- $own := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
-{{- .Values.fullnameOverride | default $own | trunc 45 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | default $own | replace "." "-" | trunc 45 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "contact-center-exporter.selector" -}}
@@ -76,6 +76,9 @@ server:
 
 {{- /* What the schema cannot see: a text, and what does not go together. */ -}}
 {{- define "contact-center-exporter.check" -}}
+{{- if not (regexMatch "^[a-z]" (include "contact-center-exporter.fullname" .)) -}}
+  {{- fail "the name of a Service begins with a letter: set fullnameOverride" -}}
+{{- end -}}
 {{- $config := .Values.config | default dict -}}
 {{- if kindIs "string" $config -}}
   {{- range regexFindAll "[a-z_]*(secret|token|password|private_key|api_key|pseudonym_key|service_account)[\"']?\\s*:" $config -1 -}}

@@ -4,21 +4,21 @@ capabilities:
   drop: [ALL]
 privileged: false
 readOnlyRootFilesystem: true
-runAsGroup: 65532
 runAsNonRoot: true
-runAsUser: 65532
 seccompProfile:
   type: RuntimeDefault
+{{- with pick .Values.securityContext "runAsGroup" "runAsUser" }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "contact-center-exporter.podSecurity" -}}
-fsGroup: 65532
-fsGroupChangePolicy: OnRootMismatch
-runAsGroup: 65532
 runAsNonRoot: true
-runAsUser: 65532
 seccompProfile:
   type: RuntimeDefault
+{{- with .Values.securityContext }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- /* `path` over HTTP. Where that takes TLS or a password, which a probe must not know: liveness lets the program ask
