@@ -195,6 +195,23 @@ def test_a_bad_row_costs_itself_and_a_bad_field_costs_itself() -> None:
     assert {"agents_activity[].calls_accepted", "agents_activity[].agent_id"} <= set(snapshot.drift)
 
 
+def test_a_list_that_lost_a_row_is_shown_but_not_counted() -> None:
+    good = {"agent_id": 1, "agent_state": "online", "call_status": None}
+    bad = {"agent_id": None, "agent_state": "online", "call_status": None}
+    bodies = {"10": agents(good, bad, count=2), "20,21": agents(good, count=1)}
+
+    def answers(request: Request) -> Reply:
+        return Reply(request, 200, bodies[dict(request.query)["group_ids"]], AT.timestamp())
+
+    snapshot = collect(zendesk_talk(groups=GROUPS), "agents_activity", answers)
+    assert [agent.id for agent in snapshot.agents or ()] == ["1"]
+    assert snapshot.agents_by_status is None
+    lost, whole = snapshot.queues or ()
+    assert lost.agents is None
+    assert whole.agents is not None
+    assert whole.agents[Status.AVAILABLE] == 1
+
+
 def test_an_agent_listed_twice_is_shown_once_and_counted() -> None:
     snapshot = read_agents({"agent_id": 1, "online_time": 5}, {"agent_id": "1", "online_time": 9})
     assert [(agent.id, agent.logged_in_seconds) for agent in snapshot.agents or ()] == [("1", 5.0)]

@@ -105,7 +105,10 @@ def read_queues(replies: tuple[Reply, ...], *, named: bool) -> Snapshot:
 
 
 def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Words) -> Snapshot:
-    """Read the pages of the agents' activity, one list or one for each group; an agent may be in several."""
+    """Read the pages of the agents' activity, one list or one for each group; an agent may be in several.
+
+    Whoever is lost has a status too: a list that lost a row is not counted.
+    """
     lists: dict[str, list[Decoded[AgentsActivityReply]]] = {}
     for reply in replies:
         lists.setdefault(reply.request.about, []).append(decode(reply.body, AgentsActivityReply))
@@ -119,13 +122,15 @@ def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Word
         for key, row in everyone.items()
     }
     came = sum(len(page.value.agents_activity) for page in pages)
+    lossy = {about for about, some in lists.items() if any(page.invalid_rows for page in some)}
+    counts = {
+        about: None if about in lossy else count_by_status([agents[key] for key in rows])
+        for about, rows in members.items()
+    }
     return Snapshot(
         agents=tuple(agents.values()),
-        agents_by_status=count_by_status(agents.values()),
-        queues=tuple(
-            Queue(group, name=group, agents=count_by_status([agents[key] for key in members[group]]))
-            for group in groups
-        ),
+        agents_by_status=None if lossy else count_by_status(agents.values()),
+        queues=tuple(Queue(group, name=group, agents=counts[group]) for group in groups),
         dropped={
             Dropped.INVALID: sum(page.invalid_rows for page in pages),
             Dropped.DUPLICATE: came - sum(map(len, members.values())),
