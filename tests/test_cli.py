@@ -333,7 +333,9 @@ async def test_a_program_whose_vendors_are_all_dead_serves_and_says_why(tmp_path
         assert {line["account"] for line in broke} == {FIRST, SECOND}
 
 
-async def test_sigterm_in_the_middle_of_a_poll_is_a_clean_end(tmp_path: Path) -> None:
+@asynccontextmanager
+async def silent_vendor() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Serve nobody: return the address, and what tells that it was asked."""
     asked = asyncio.Event()
 
     async def answer(_: Asked) -> bytes:
@@ -342,6 +344,11 @@ async def test_sigterm_in_the_middle_of_a_poll_is_a_clean_end(tmp_path: Path) ->
         return b""
 
     async with vendor(answer) as url:
+        yield url, asked
+
+
+async def test_sigterm_in_the_middle_of_a_poll_is_a_clean_end(tmp_path: Path) -> None:
+    async with silent_vendor() as (url, asked):
         write(tmp_path, account(url))
         async with started(tmp_path, "run") as program:
             async with asyncio.timeout(PATIENCE):
@@ -376,14 +383,7 @@ async def test_sigterm_while_a_token_is_fetched_waits_until_it_is_written(tmp_pa
 
 
 async def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
-    asked = asyncio.Event()
-
-    async def answer(_: Asked) -> bytes:
-        asked.set()
-        await asyncio.sleep(3600)
-        return b""
-
-    async with vendor(answer) as url:
+    async with silent_vendor() as (url, asked):
         write(tmp_path, account(url, ROTATING), server=", state_dir: state")
         async with started(tmp_path, "run") as program:
             async with asyncio.timeout(PATIENCE):

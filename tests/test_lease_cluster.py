@@ -235,10 +235,7 @@ async def test_a_token_of_nobody_is_refused(api: Real, lease: ClusterLease) -> N
 async def test_exporters_hand_over_before_a_real_api_server(api: Real, cluster: Cluster) -> None:
     async with vendor() as (url, _):
         start = in_cluster(account("acme", url))
-        leader = await cluster.start(start)
-        await cluster.leader()
-        second = await cluster.start(start)
-        await second.ready()
+        leader, second = await cluster.pair(start)
         leader.stop.set()
         assert await cluster.leader(others=(leader,)) is second
         assert not cluster.both

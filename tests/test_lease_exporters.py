@@ -94,6 +94,14 @@ class Cluster:
         self.replicas.append(replica)
         return replica
 
+    async def pair(self, start: Config) -> tuple[Replica, Replica]:
+        """Start one replica that leads, and one that stands by."""
+        leader = await self.start(start)
+        await self.leader()
+        second = await self.start(start)
+        await second.ready()
+        return leader, second
+
     async def watch(self) -> None:
         while True:
             self.both = self.both or sum(replica.shows for replica in self.replicas) > 1
@@ -174,10 +182,7 @@ async def test_the_successor_of_who_is_told_to_end_polls_at_once_and_never_do_bo
 ) -> None:
     async with vendor() as (url, _):
         start = in_cluster(account("acme", url))
-        leader = await cluster.start(start)
-        await cluster.leader()
-        second = await cluster.start(start)
-        await second.ready()
+        leader, second = await cluster.pair(start)
         leader.stop.set()
         assert await cluster.leader(others=(leader,)) is second
         assert not cluster.both
@@ -190,10 +195,7 @@ async def test_who_loses_the_api_server_falls_silent_before_the_other_speaks_and
 ) -> None:
     async with vendor() as (url, _):
         start = in_cluster(account("acme", url))
-        leader = await cluster.start(start)
-        await cluster.leader()
-        second = await cluster.start(start)
-        await second.ready()
+        leader, second = await cluster.pair(start)
         api.cut = {leader.token}
         assert await cluster.leader(others=(leader,)) is second
         page = await leader.until(lambda page: page[LEADER] == "0.0")
@@ -224,10 +226,7 @@ async def test_a_chain_of_rotating_tokens_goes_on_over_every_handover(
         start = in_cluster(
             replace(account("acme", urls["vendor"]), credentials=chain), state_dir=tmp_path / "state"
         )
-        leader = await cluster.start(start)
-        await cluster.leader()
-        second = await cluster.start(start)
-        await second.ready()
+        leader, second = await cluster.pair(start)
 
         def token_calls() -> int:
             return sum(asked.endpoint == "tokens" for asked in heard.asked)

@@ -567,6 +567,19 @@ async def test_refused_credentials_are_left_alone_for_five_minutes_unless_they_c
     assert not opened.reauth_required
 
 
+def tokens(canned: aioresponses, told: object) -> list[float]:
+    """Give out tokens of the life that is told; return the list of when, on the loop's clock."""
+    given: list[float] = []
+
+    def token(_url: object, **_: object) -> CallbackResult:
+        given.append(asyncio.get_running_loop().time())
+        return CallbackResult(body=json.dumps({"access_token": "a", "expires_in": told}))
+
+    canned.post(f"{URL}/token", callback=token, repeat=True)
+    canned.get(f"{URL}/x0", repeat=True, body=b"{}")
+    return given
+
+
 @pytest.mark.looptime
 @pytest.mark.parametrize(
     ("told", "lives"),
@@ -587,14 +600,7 @@ async def test_a_token_is_used_to_the_last_minute_of_its_life_or_its_last_fifth(
 ) -> None:
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(time, "time", lambda: 1e9 + loop.time())
-    given: list[float] = []
-
-    def token(_url: object, **_: object) -> CallbackResult:
-        given.append(loop.time())
-        return CallbackResult(body=json.dumps({"access_token": "a", "expires_in": told}))
-
-    canned.post(f"{URL}/token", callback=token, repeat=True)
-    canned.get(f"{URL}/x0", repeat=True, body=b"{}")
+    given = tokens(canned, told)
     talk = Talk()
     site = Vendor(talk, port=1)
     async with client(scheme=talk.scheme(site)) as opened:
@@ -612,14 +618,7 @@ async def test_a_token_is_used_to_the_last_minute_of_its_life_or_its_last_fifth(
 @pytest.mark.looptime
 @pytest.mark.parametrize("told", [None, True, "soon", "", "-1", [], {}])
 async def test_a_token_of_unknown_life_is_used_until_it_is_refused(canned: aioresponses, told: object) -> None:
-    given: list[float] = []
-
-    def token(_url: object, **_: object) -> CallbackResult:
-        given.append(0)
-        return CallbackResult(body=json.dumps({"access_token": "a", "expires_in": told}))
-
-    canned.post(f"{URL}/token", callback=token, repeat=True)
-    canned.get(f"{URL}/x0", repeat=True, body=b"{}")
+    given = tokens(canned, told)
     talk = Talk()
     site = Vendor(talk, port=1)
     async with client(scheme=talk.scheme(site)) as opened:
