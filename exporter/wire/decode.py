@@ -60,10 +60,11 @@ def decode(body: bytes, shape: type[T]) -> Decoded[T]:
     body = body.removeprefix(b"\xef\xbb\xbf")
     if not body.strip():
         raise Unreadable(Reason.EMPTY_BODY, "the answer is empty")
+    text = _text(body)
     try:
         return Decoded(_decoder(shape).decode(body))  # type: ignore[arg-type]  # every type is hashable
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return _salvage(_loads(body), shape)
+    except (msgspec.MsgspecError, RecursionError):
+        return _salvage(_loads(text), shape)
 
 
 @cache
@@ -71,9 +72,17 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shape)
 
 
-def _loads(body: bytes) -> object:
+def _text(body: bytes) -> str:
+    """Return the body as text: msgspec does not look into what the shape leaves out."""
     try:
-        return json.loads(body.decode("utf-8"))
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable(Reason.DECODE, "the answer is not JSON in UTF-8") from None
+
+
+def _loads(text: str) -> object:
+    try:
+        return json.loads(text)
     except RecursionError:
         raise Unreadable(Reason.DECODE, "the answer is nested too deeply") from None
     except ValueError:

@@ -1,7 +1,7 @@
 """A Zendesk account that writes into all its numbers which of its answers they come from."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -28,6 +28,7 @@ class Fault:
     spoil: Spoil
     endpoint: str
     lawful: bool
+    silent: frozenset[str]
 
 
 @dataclass
@@ -42,14 +43,16 @@ class Centre:
     asked: list[Asked] = field(default_factory=list)
     struck: int = 0
     """How many answers the present fault, or the last, has spoilt."""
-    silent: frozenset[str] = frozenset()
-    """Agents of whom lawful answers say nothing that may be shown."""
+    person: str = "Canary Person{}"  # whom no sink shows by default
+    """What each agent is called, told apart by a number."""
+    _silent: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _fault: Fault | None = None
 
-    def ids(self) -> frozenset[str]:
-        """Return the agents that belong on the page."""
-        return frozenset(str(FIRST_ID + index) for index in range(self.agents)) - self.silent
+    def ids(self, endpoint: str = "", numbers: Iterable[int] = ()) -> frozenset[str]:
+        """Return the agents that belong on a page made of these answers."""
+        silent = (self._silent.get((endpoint, number), frozenset[str]()) for number in numbers)
+        return frozenset(str(FIRST_ID + index) for index in range(self.agents)).difference(*silent)
 
     def polls(self, endpoint: str) -> int:
         """Return how many first pages of an endpoint were asked for."""
@@ -59,24 +62,30 @@ class Centre:
         """Answer as Zendesk does, or as the fault wants it."""
         self.asked.append(asked)
         endpoint = _endpoint(asked)
-        number = self._numbers[endpoint] = self._numbers.get(endpoint, 0) + 1
+        number = self._numbers.get(endpoint, 0) + ("page=" not in asked.target)  # all pages are one answer
+        self._numbers[endpoint] = number
         document = self._document(endpoint, number)
         fault = self._fault
         if fault and fnmatchcase(endpoint, fault.endpoint):
             self.struck += 1
             if fault.lawful:
                 self.sent.setdefault(endpoint, {})[number] = time.monotonic()
+                self._silent[endpoint, number] = fault.silent
             return fault.spoil(asked, document)
         self.sent.setdefault(endpoint, {})[number] = time.monotonic()
         return answer(document)
 
     @contextmanager
-    def fault(self, spoil: Spoil, endpoint: str = "*", *, lawful: bool = False) -> Iterator[None]:
+    def fault(
+        self, spoil: Spoil, endpoint: str = "*", *, lawful: bool = False, silent: Iterable[int] = ()
+    ) -> Iterator[None]:
         """Let it go wrong until the end of the block; that it never happened is an error.
 
-        `lawful`: what is sent is whole and valid all the same, and may be shown.
+        `lawful`: what is sent is whole and valid all the same, and may be shown; `silent` are the agents, by
+        their place in the list, of whom it says nothing that may be.
         """
-        self.struck, self._fault = 0, Fault(spoil, endpoint, lawful)
+        quiet = frozenset(str(FIRST_ID + index) for index in silent)
+        self.struck, self._fault = 0, Fault(spoil, endpoint, lawful, quiet)
         try:
             yield
         finally:
@@ -89,7 +98,7 @@ class Centre:
             case "current_queue_activity":
                 return {endpoint: _queue(base)}
             case "agents_activity":
-                rows = [_agent(base, index) for index in range(self.agents)]
+                rows = [_agent(base, index, self.person.format(index)) for index in range(self.agents)]
                 return {endpoint: rows, "count": len(rows), "next_page": None, "previous_page": None}
             case "account_overview":
                 return {endpoint: dict.fromkeys(_ACCOUNT_FIELDS, base)}
@@ -112,12 +121,12 @@ def _queue(base: int) -> dict[str, Any]:
     return dict.fromkeys((*names, "embeddable_callbacks_waiting", "longest_wait_time"), base)
 
 
-def _agent(base: int, index: int) -> dict[str, Any]:
+def _agent(base: int, index: int, name: str) -> dict[str, Any]:
     counted = ("calls_accepted", "calls_denied", "calls_missed")
     timed = ("total_call_duration", "total_talk_time", "total_wrap_up_time", "available_time")
     return {
         "agent_id": FIRST_ID + index,
-        "name": f"Canary Person{index}",  # whom no sink shows by default
+        "name": name,
         "agent_state": "online",
         "call_status": None,
         "away_time": 0,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,9 +71,9 @@ class Trial:
         )
         self.baseline = {"MiB": self.subject.resident(), "descriptors": self.subject.descriptors()}
 
-    def fault(self, spoil: Spoil, endpoint: str = "*", *, lawful: bool = False) -> Any:
+    def fault(self, spoil: Spoil, endpoint: str = "*", *, lawful: bool = False, silent: Iterable[int] = ()) -> Any:
         """Let the sick account answer so until the end of the block."""
-        return self.sick.fault(spoil, endpoint, lawful=lawful)
+        return self.sick.fault(spoil, endpoint, lawful=lawful, silent=silent)
 
     async def failed(self, *reasons: str, endpoint: str = AGENTS, times: int = 1) -> Page:
         """Return the first page on which an endpoint has failed so many times more, for one of the reasons."""
@@ -143,12 +143,13 @@ async def tried(
     extra: str = "",
     configure: Callable[[str], str] = str,
     agents: int = 5,
+    person: str = "Canary Person{}",
     environment: dict[str, str] | None = None,
 ) -> AsyncIterator[Trial]:
     """Run a subject against a sick and a sound account, and judge it at the end."""
     async with AsyncExitStack() as stack:
-        sick = await stack.enter_async_context(served(Centre("sick", agents)))
-        sound = await stack.enter_async_context(served(Centre("sound")))
+        sick = await stack.enter_async_context(served(Centre("sick", agents, person=person)))
+        sound = await stack.enter_async_context(served(Centre("sound", person=person)))
         config = configure(config_of(sick, sound, polling=polling, extra=extra))
         subject = await stack.enter_async_context(
             started(program, config, folder, speed=speed, environment=environment or {})

@@ -88,7 +88,7 @@ class Watch:
 
     def _judge(self, page: Page, centre: Centre, at: float) -> None:
         numbers: dict[str, set[int]] = {}
-        people: dict[str, set[str]] = {}
+        people: dict[tuple[str, str], set[str]] = {}
         for metric, labels, value in page.samples:
             if labels.get("account") != centre.name:
                 continue
@@ -101,13 +101,12 @@ class Watch:
                 self.checked += 1
                 numbers.setdefault(found.endpoint, set()).add(found.number)
                 if found.agent:
-                    people.setdefault(metric, set()).add(found.agent)
+                    people.setdefault((metric, found.endpoint), set()).add(found.agent)
         for endpoint, several in numbers.items():
             self._judge_numbers(centre, endpoint, several, at)
-        for metric, present in people.items():
-            self._require(
-                present == centre.ids(), f"O8: {metric} of {sorted(present)} where {sorted(centre.ids())} belong"
-            )
+        for (metric, endpoint), present in people.items():
+            belong = centre.ids(endpoint, numbers[endpoint])
+            self._require(present == belong, f"O8: {metric} of {sorted(present)} where {sorted(belong)} belong")
         if centre is not self.sick:
             self._judge_presence(centre, numbers.keys() & {QUEUES, AGENTS})
         if any(name == centre.name for name, _ in self._latest):

@@ -227,6 +227,7 @@ def test_an_empty_answer_is_not_an_answer_of_nothing(body: bytes) -> None:
         pytest.param(b'{"id": 1,}', id="comma"),
         pytest.param(b"{'id': 1}", id="quotes"),
         pytest.param(b'{"id": "\xff"}', id="not_utf8"),
+        pytest.param(b'{"id": 1, "else": "\xff"}', id="not_utf8_where_nobody_looks"),
         pytest.param(b'{"id": "\xed\xa0\x80"}', id="surrogate_bytes"),
         pytest.param('{"id": 1}'.encode("utf-16"), id="utf16"),
         pytest.param('{"id": 1}'.encode("utf-16-le"), id="utf16le"),
