@@ -1,5 +1,6 @@
 """What faults make of a sound answer, in the words that the tests share."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -35,9 +36,19 @@ def with_fields(**fields: list[Any]) -> Spoil:
     return with_rows(changed)
 
 
+def always(said: Said) -> Spoil:
+    """Return a fault that says the same whatever is asked."""
+    return lambda *_: said
+
+
 def raw(body: bytes, **headers: str) -> Spoil:
     """Return a fault that answers 200 with these bytes."""
-    return lambda *_: answer(body, **headers)
+    return always(answer(body, 200, **headers))
+
+
+def encoded(coding: str = "utf-8", **headers: str) -> Spoil:
+    """Return a fault that sends what is sound in this coding, and with these headers."""
+    return lambda _, sound: answer(json.dumps(sound).encode(coding), 200, **headers)
 
 
 def until_closed(body: bytes, *lines: str) -> Last:

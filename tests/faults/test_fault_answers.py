@@ -5,7 +5,7 @@ from typing import Any
 
 from centre import AGENTS, QUEUES
 from fake_vendor import Asked, Last, Said, answer
-from spoilt import in_pages, raw, until_closed
+from spoilt import always, encoded, in_pages, raw, until_closed
 from trial import Trial
 
 _DEEP = b'{"error": ' + b"[" * 50_000  # a parser that is called at all would be heard of
@@ -23,17 +23,17 @@ async def test_fault_01_a_page_for_people_where_json_is_due(trial: Trial) -> Non
     ):
         with trial.fault(raw(body, content_type=kind), AGENTS):
             await trial.failed("content_type")
-    with trial.fault(lambda *_: answer(b"<html>" + _DEEP, status=502, content_type="text/html"), AGENTS):
+    with trial.fault(always(answer(b"<html>" + _DEEP, status=502, content_type="text/html")), AGENTS):
         await trial.failed("http_5xx")
     await trial.recovered()
 
 
 async def test_fault_02_json_under_another_content_type(trial: Trial) -> None:
     for kind in ("text/plain; charset=utf-8", "text/html", "application/octet-stream", "nonsense"):
-        with trial.fault(lambda _, sound, kind=kind: answer(sound, content_type=kind), lawful=True):
+        with trial.fault(encoded(content_type=kind), lawful=True):
             await trial.recovered()
     limited = answer(b"Number of allowed API requests per minute exceeded", status=429, content_type="text/plain")
-    with trial.fault(lambda *_: limited, AGENTS):
+    with trial.fault(always(limited), AGENTS):
         await trial.failed("throttled")
     with trial.fault(lambda _, sound: answer(sound, status=500), AGENTS):  # an answer all the same, but for it
         await trial.failed("http_5xx")
@@ -43,7 +43,7 @@ async def test_fault_02_json_under_another_content_type(trial: Trial) -> None:
 async def test_fault_03_an_empty_body(trial: Trial) -> None:
     bodies = (answer(b""), answer(b" \r\n\t"), answer(b"\xef\xbb\xbf"), b"HTTP/1.1 204 No Content\r\n\r\n")
     for said in bodies[1:]:
-        with trial.fault(lambda _, __, said=said: said):
+        with trial.fault(always(said)):
             page = await trial.failed("empty_body")
             assert page.value("agents_online", account="sick") != 0
     with trial.fault(lambda *_: bodies[0]):
@@ -79,9 +79,9 @@ async def test_fault_05_a_body_shorter_than_announced(trial: Trial) -> None:
 
     six_of_hundred = Last(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"a":1')
     chunked = Last(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{}")
-    with trial.fault(lambda *_: six_of_hundred, QUEUES):
+    with trial.fault(always(six_of_hundred), QUEUES):
         await trial.failed("truncated", endpoint=QUEUES)
-    with trial.fault(lambda *_: chunked, QUEUES):
+    with trial.fault(always(chunked), QUEUES):
         await trial.failed("truncated", endpoint=QUEUES)
     with trial.fault(cut, AGENTS):
         await trial.failed("truncated")
@@ -97,16 +97,13 @@ async def test_fault_06_a_body_cut_where_it_is_still_valid(trial: Trial) -> None
     with trial.fault(cut, AGENTS):
         await trial.failed("truncated")
     for rest in (b"{}", b"[]", b"0", b"null", b'"agents_activity"'):  # no envelope, no answer
-        with trial.fault(lambda _, __, rest=rest: until_closed(rest), QUEUES):
+        with trial.fault(always(until_closed(rest)), QUEUES):
             await trial.failed("schema", endpoint=QUEUES)
     await trial.recovered()
     await trial.recovered(QUEUES)
 
 
 async def test_fault_16_text_that_is_not_utf_8(trial: Trial) -> None:
-    def encoded(coding: str, **headers: str) -> Any:
-        return lambda _, sound: answer(json.dumps(sound).encode(coding), **headers)
-
     for coding in ("utf-16", "utf-16-le", "utf-32"):
         with trial.fault(encoded(coding), AGENTS):
             await trial.failed("decode")
@@ -140,7 +137,7 @@ async def test_fault_23_one_endpoint_fails_and_the_other_works(trial: Trial) -> 
     def success(page: Any, endpoint: str) -> float:
         return float(page.value("last_success_timestamp_seconds", account="sick", endpoint=endpoint))
 
-    with trial.fault(lambda *_: answer({"error": "Internal"}, status=500), AGENTS):
+    with trial.fault(always(answer({"error": "Internal"}, status=500)), AGENTS):
         first = await trial.failed("http_5xx")
         page = await trial.aged_out()
         assert page.value("endpoint_up", account="sick", endpoint=QUEUES) == 1
