@@ -162,7 +162,10 @@ class AccountPoll:
         self._told: set[tuple[str, Reason]] = set()
         self._words: set[str] = set()
         self._vocabulary = Vocabulary()
-        endpoints = {one.name: EndpointState(live=one.every <= _LIVE) for one in vendor.endpoints}
+        endpoints = {
+            one.name: EndpointState(live=one.every <= _LIVE, max_age=paces[one.name].max_age)
+            for one in vendor.endpoints
+        }
         self._state = AccountState(vendor_name, name, endpoints)
         for endpoint in vendor.endpoints:
             for event in (Event.POLL, Event.POLL_SKIPPED):

@@ -40,6 +40,8 @@ class EndpointState(Struct, frozen=True):
     tried: bool = False
     live: bool = True
     """Whether it is polled at each of the account's intervals, or at each second one, not only now and then."""
+    max_age: float | None = None
+    """Seconds for which an answer may be shown; None where nobody polls it."""
 
 
 class AccountState(Struct, frozen=True):

@@ -369,6 +369,7 @@ async def test_the_last_good_snapshot_is_shown_until_max_age_and_then_its_series
     assert page['contact_center_endpoint_up{endpoint="queues"}'] == "0.0"
     success = page['contact_center_last_success_timestamp_seconds{endpoint="queues"}']
     assert float(success) == pytest.approx(MORNING + first(stage))
+    assert page['contact_center_endpoint_max_age_seconds{endpoint="queues"}'] == "90.0"
     assert page['contact_center_poll_failures_total{endpoint="queues",reason="http_5xx"}'] == "3.0"
     task.cancel()
 

@@ -35,6 +35,12 @@ def _last_success(account: AccountState) -> Iterable[Column]:
     )
 
 
+def _max_age(account: AccountState) -> Iterable[Column]:
+    return column(
+        ((name,), state.max_age) for name, state in account.endpoints.items() if state.max_age is not None
+    )
+
+
 ACCOUNT: tuple[Family[AccountState], ...] = (
     Family(
         "up",
@@ -53,6 +59,12 @@ ACCOUNT: tuple[Family[AccountState], ...] = (
         "When the latest successful poll of the endpoint began.",
         ("endpoint",),
         _last_success,
+    ),
+    Family(
+        "endpoint_max_age_seconds",
+        "How old an answer of the endpoint may grow before its numbers leave the page.",
+        ("endpoint",),
+        _max_age,
     ),
     _histogram(
         "poll_duration_seconds", "Duration of the polls, pages and retries included.", Span.POLL, "endpoint"

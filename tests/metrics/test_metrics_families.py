@@ -105,7 +105,9 @@ def test_every_number_of_the_model_comes_out_once_and_nothing_else_does() -> Non
     told = [int(number) for series, number in page.items() if int(float(number)) >= 1_000]
     assert sorted(told) == list(range(1_000, next(numbers)))
     rest = {series.split("{")[0] for series, number in page.items() if float(number) < 1_000}
-    about_polls = {"up", "endpoint_up", "last_success_timestamp_seconds", "reauth_required"}
+    about_polls = {
+        *("up", "reauth_required", "endpoint_up", "endpoint_max_age_seconds", "last_success_timestamp_seconds")
+    }
     assert rest - about_polls == {"agent_status", "agent_info", "queue_info"}
 
 

@@ -52,7 +52,7 @@ def account(
     """Return an account with these snapshots; an endpoint whose snapshot is None failed and holds nothing."""
     trouble = Trouble(Reason.TIMEOUT, "took too long", 90.0)
     states = {
-        endpoint: EndpointState(Held(one, 100.0, expires), 100.0, tried=True)
+        endpoint: EndpointState(Held(one, 100.0, expires), 100.0, tried=True, max_age=90.0)
         if one
         else EndpointState(trouble=trouble, tried=True)
         for endpoint, one in snapshots.items()
