@@ -37,8 +37,8 @@ docs: .venv/development ## write docs/metrics.md and the field tables anew from 
 boards: .venv/development ## write grafana/dashboards/*.json anew; DOCS=https://... is where docs/ is published
 	$(BIN)/python grafana/boards.py $(if $(DOCS),--docs "$(DOCS)")
 
-bench: .venv/development ## how fast it is, as ratios measured in one run
-	$(BIN)/python scripts/bench.py
+bench: .venv/development ## write the figures of docs/performance.md anew, beside the peers; PART=scrape alone
+	$(BIN)/python -m bench $(PART)
 
 picture: .venv/development ## docs/images anew from a `make stack` of 20 minutes ago; needs chromium
 	$(BIN)/python scripts/picture.py

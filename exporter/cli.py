@@ -70,7 +70,7 @@ def _in_words(fault: OSError) -> str:
 
 def _run(arguments: argparse.Namespace) -> int:
     reader = _reader(arguments.config, arguments.listen, arguments.shard)
-    return _complete(_serve(reader(), reader, arguments))
+    return complete(_serve(reader(), reader, arguments))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -81,7 +81,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    return _complete(_examine(_reader(arguments.config)()))
+    return complete(_examine(_reader(arguments.config)()))
 
 
 def _healthcheck(arguments: argparse.Namespace) -> int:
@@ -91,19 +91,19 @@ def _healthcheck(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    return _complete(_play(arguments))
+    return complete(_play(arguments))
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    return _complete(_act(arguments))
+    return complete(_act(arguments))
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    return _complete(_keep(_reader(arguments.config)(), arguments.folder))
+    return complete(_keep(_reader(arguments.config)(), arguments.folder))
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    return _complete(_repeat(arguments.folder, arguments.port))
+    return complete(_repeat(arguments.folder, arguments.port))
 
 
 def _metrics(_: argparse.Namespace) -> int:
@@ -138,8 +138,11 @@ def _reader(path: Path, listen: Listen | None = None, shard: Shard = WHOLE) -> C
     return reader
 
 
-def _complete(work: Coroutine[None, None, int]) -> int:
-    """Run to the end, on uvloop where it is installed: its idle TLS connections take a quarter of the memory."""
+def complete(work: Coroutine[None, None, int]) -> int:
+    """Run to the end and return the exit code, on uvloop where it is installed.
+
+    Its idle TLS connections take a quarter of the memory.
+    """
     factory = None
     with suppress(ImportError):
         import uvloop  # noqa: PLC0415 - it is not there on every platform

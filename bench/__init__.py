@@ -1,0 +1,1 @@
+"""What the exporter costs, beside its peers: `python -m bench` measures it anew and writes docs/performance.md."""
