@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from functools import cache
@@ -14,7 +15,8 @@ import yaml
 
 import exporter
 
-CHART = Path(exporter.__file__).parent.parent / "helm" / "contact-center-exporter"
+ROOT = Path(exporter.__file__).parent.parent
+CHART = ROOT / "helm" / "contact-center-exporter"
 ACCOUNT = {
     "name": "support-eu",
     "vendor": "zendesk_talk",
@@ -148,3 +150,25 @@ def test_who_has_not_said_where_the_image_is_is_told_so(repository: str, *, warn
     command = ("helm", "template", "telephony", tmp_path / "chart", "--show-only=templates/notes.yaml", *values)
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert ("No registry serves localhost/contact-center-exporter:" in told) is warned
+
+
+PAGES = (ROOT / "README.md", ROOT / "docs" / "operations.md", CHART / "README.md")
+
+
+@needs_helm
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_the_pages_tell_one_to_install_renders(page: Path, tmp_path: Path) -> None:
+    (values,) = re.findall(r"```yaml\n(# values\.yaml\n.*?)```", (CHART / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "values.yaml").write_text(values)
+    (tmp_path / "config.yaml").write_text(json.dumps({"accounts": [ACCOUNT]}))
+    (tmp_path / "helm").symlink_to(ROOT / "helm")
+    commands = re.findall(r"^helm install ((?:.*\\\n)*.*)", page.read_text(), re.MULTILINE)
+    assert commands
+    for command in commands:
+        words = ("helm", "template", *shlex.split(command.replace("\\\n", " "), comments=True))
+        told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert told.returncode == 0, told.stderr
+        kinds = {one["kind"] for one in yaml.safe_load_all(told.stdout) if one}
+        if "monitor" in command or "values.yaml" in command:
+            assert {"ServiceMonitor", "PrometheusRule", "StatefulSet"} <= kinds
+        assert "support-eu" in told.stdout
