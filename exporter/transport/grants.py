@@ -57,17 +57,22 @@ class GrantStore:
         return self._file is not None
 
     async def load(self) -> Grant | None:
-        """Return the grant that was kept last; None where there is none, or none that can be read."""
+        """Return the grant that was kept last; None where there is none, or what there is makes no sense.
+
+        Raises:
+            OSError: it cannot be read at present.
+        """
         if self._file is None:
             return None
         try:
             return msgspec.json.decode(await self._on_disk(self._file.read_bytes), type=Grant)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as fault:
-            self._warn(
-                f"{self._file}: {type(fault).__name__}: the kept tokens cannot be read; starting without them"
-            )
+        except OSError as fault:
+            self._warn(f"{self._file}: {fault.strerror}: the kept tokens cannot be read")
+            raise
+        except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+            self._warn(f"{self._file}: {type(fault).__name__}: the kept tokens are broken; starting without them")
             return None
 
     async def keep(self, grant: Grant) -> bool:

@@ -99,11 +99,21 @@ class Granted:
         descent = (root,) if root else (secret, scheme.scope or "", *chain(*scheme.extra))
         configured = fingerprint(scheme.token_url, scheme.client_id, *descent)
         if self._grant.configured != configured:
-            kept = await self._store.load()  # newer than the configured one, if it descends from it
+            kept = await self._load()  # newer than the configured one, if it descends from it
             fresh = Grant(configured, refresh_token=root)
             if self._grant.configured != configured:  # still: others may have asked meanwhile
                 self._take(kept if kept is not None and kept.configured == configured else fresh)
         return fingerprint(configured, secret)
+
+    async def _load(self) -> Grant | None:
+        """Return what is kept; where a refresh token rotates, there is no going on without knowing it."""
+        try:
+            return await self._store.load()
+        except OSError:
+            if self._scheme.rotates:
+                detail = "the kept tokens cannot be read, and the configured one may be used up; see to state_dir"
+                raise PollFailed(Reason.SECRET, detail) from None
+            return None
 
     def _take(self, grant: Grant) -> None:
         self._grant = grant
@@ -152,7 +162,7 @@ class Granted:
 
     async def _renewed_elsewhere(self) -> bool:
         """Take the tokens that another process of ours, such as the doctor, has kept meanwhile."""
-        kept = await self._store.load() if self._kept else None  # what we could not keep is newer than the file
+        kept = await self._load() if self._kept else None  # what we could not keep is newer than the file
         if kept is None or kept == self._grant or kept.configured != self._grant.configured:
             return False
         self._take(kept)

@@ -12,11 +12,8 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]  # has none
 import pytest
 import yaml
+from chart import CHART, NEWEST, ROOT, needs_helm
 
-import exporter
-
-ROOT = Path(exporter.__file__).parent.parent
-CHART = ROOT / "helm" / "contact-center-exporter"
 ACCOUNT = {
     "name": "support-eu",
     "vendor": "zendesk_talk",
@@ -36,8 +33,6 @@ CHOICES = {
     "a user of one's own": "securityContext: {runAsUser: 14711, runAsGroup: 14712, fsGroup: null}",
     "a persistent volume": "state: {volume: persistent, size: 1Gi, storageClassName: fast}",
 }
-
-needs_helm = pytest.mark.needs("helm")
 
 
 @cache
@@ -67,7 +62,7 @@ def refusal(values: str = "", release: str = "telephony", *words: str) -> str:
 def test_whatever_is_chosen_is_sound(choice: str, tmp_path: Path) -> None:
     for one in objects(CHOICES[choice]):
         if one["apiVersion"] != "monitoring.coreos.com/v1":
-            kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
+            kubernetes_validate.validate(one, NEWEST, strict=True)
     (tmp_path / "all.yaml").write_text(helm(CHOICES[choice]).stdout)
     command = ("kube-score", "score", "--output-format=ci", tmp_path / "all.yaml")
     told = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -364,6 +364,30 @@ async def test_two_processes_that_renew_in_the_same_instant_make_one_token_call(
     assert len(talk.token_calls) == 2
 
 
+@pytest.mark.parametrize("rotates", [True, False])
+async def test_a_disk_that_cannot_be_read_never_makes_it_use_an_old_refresh_token(
+    rotates: bool,  # noqa: FBT001 - a row
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    talk = rotating()
+    talk.grant["rotates"] = talk.rotates = rotates
+    async with vendor(talk) as site:
+        async with client(scheme=talk.scheme(site), grants=store(tmp_path)) as opened:
+            await poll(opened, site)
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "read_bytes", Mock(side_effect=OSError(5, "Input/output error")))
+            async with client(scheme=talk.scheme(site), grants=store(tmp_path)) as opened:
+                if rotates:
+                    failure = await failed(poll(opened, site))
+                    assert (failure.reason, "state_dir" in failure.detail) == (Reason.SECRET, True)
+                else:
+                    await poll(opened, site)
+                assert len(talk.token_calls) == (1 if rotates else 2)
+        async with client(scheme=talk.scheme(site), grants=store(tmp_path)) as opened:
+            await poll(opened, site)
+
+
 async def test_a_crash_between_rotation_and_disk_ends_in_a_clear_loss_and_no_storm(tmp_path: Path) -> None:
     talk = rotating()
     async with vendor(talk) as site:
