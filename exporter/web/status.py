@@ -12,7 +12,7 @@ from exporter.web.figures import Figures, figures
 from exporter.web.html import Html, join, tag
 from exporter.wire.http import Budget
 
-_EMPTY = "There is no account yet: add one under accounts in config.yaml."
+_EMPTY = "There is no account here: add one under accounts in config.yaml; or this shard got none of them."
 _STANDING_BY = "This replica stands by: it polls, and shows the accounts, when it holds the lease."
 _UNKNOWN = tag("span", "—", class_="unknown", title="not known")
 _PROBLEMS_SHOWN = 20

@@ -229,6 +229,20 @@ def test_it_serves_the_contact_centre_and_ends_when_it_is_told_to(container: Con
 
 
 @needs
+def test_it_ends_when_it_is_told_to_while_it_is_still_loading(container: Container) -> None:
+    def heeds() -> bool:
+        """Tell whether it holds the signal back or handles it; process 1 is deaf to any other."""
+        told = subprocess.run([*container.runc, "state", "it"], capture_output=True, check=False).stdout
+        about = Path("/proc", str(json.loads(told or "{}").get("pid")))
+        masks = re.findall(r"^Sig(?:Blk|Cgt):\t(\w+)$", (about / "status").read_text(), re.MULTILINE)
+        waits = any(int(mask, 16) >> signal.SIGTERM - 1 & 1 for mask in masks)
+        return waits and b"python" in (about / "cmdline").read_bytes()  # and not what starts it
+
+    until(heeds)
+    assert container.end() == 0
+
+
+@needs
 def test_its_health_check_tells_the_living_from_the_dead(container: Container, image: Image) -> None:
     how, *command = image.config["Healthcheck"]["Test"]
     assert how == "CMD"
