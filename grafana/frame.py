@@ -123,11 +123,10 @@ def runbook(title: str, alert: str = "") -> dashboard.DashboardLink:
     )
 
 
-def to_board(title: str, uid: str) -> dashboard.DashboardLink:
-    """Return a link to another board, about the same time and accounts."""
-    url = (
-        f"/d/{uid}?${{datasource:queryparam}}&${{vendor:queryparam}}&${{account:queryparam}}&${{__url_time_range}}"
-    )
+def to_board(title: str, uid: str, *also: str) -> dashboard.DashboardLink:
+    """Return a link to another board, about the same time, accounts, and whatever else of it is picked here."""
+    picked = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", "vendor", "account", *also))
+    url = f"/d/{uid}?{picked}&${{__url_time_range}}"
     return dashboard.DashboardLink(title).type(model.DashboardLinkType.LINK).url(url)
 
 

@@ -76,7 +76,7 @@ def _queues() -> tuple[stat.Panel, ...]:
         unit="percentunit",
         steps=ABANDONED,
     )
-    queues = to_board("Queues", frame.QUEUES)
+    queues = to_board("Queues", frame.QUEUES, "queue", "target", "formula")
     return (
         linked(queueing, queues, runbook("What to do", "ContactCenterTooManyWaiting")),
         linked(longest, queues, runbook("What to do", "ContactCenterQueueWaitHigh")),

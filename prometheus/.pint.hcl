@@ -29,7 +29,7 @@ rule {
     severity = "bug"
   }
   annotation "runbook_url" {
-    value    = "docs/runbooks.md#[a-z]+"
+    value    = "(?s).*docs/runbooks.md.*#[a-z]+"
     required = true
     severity = "bug"
   }
@@ -44,7 +44,7 @@ rule {
     strip    = ["instance", "job"]
     severity = "bug"
   }
-  name "(account|agent|endpoint|queue):contact_center_[a-z_]+:[a-z0-9_]+|contact_center:[a-z_]+:(bool|contacts|hours|ratio|seconds)" {
+  name "(account|agent|endpoint|queue):contact_center_[a-z_]+:[a-z0-9_]+|contact_center:[a-z_]+:(bool|contacts|hours|info|ratio|seconds)" {
     severity = "bug"
   }
 }

@@ -1,7 +1,6 @@
 """Takes the pictures in docs/images of a running `make stack` with a headless Chromium.
 
-status.png is the top of the exporter's status page, liveliest six minutes after the start; `demo --rush 5` has one
-that shows each queue. rush.png is what Prometheus' own page tells of the latest 20 minutes, the rush and all that
+status.png is the exporter's status page with all five accounts, liveliest six minutes after the start. rush.png is what Prometheus' own page tells of the latest 20 minutes, the rush and all that
 comes of it, 16 minutes after the start.
 """
 
@@ -63,7 +62,7 @@ def main() -> int:
         for key, value in {"expr": query, "tab": "0", "range_input": "20m"}.items()
     }
     if "status" in arguments.picture:
-        photograph(f"{arguments.exporter}/", _IMAGES / "status.png", height=1000)
+        photograph(f"{arguments.exporter}/", _IMAGES / "status.png", height=3540)  # all of it
     if "rush" in arguments.picture:
         photograph(f"{arguments.prometheus}/graph?{urlencode(graphs)}", _IMAGES / "rush.png", height=1580)
     return 0

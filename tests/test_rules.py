@@ -79,7 +79,7 @@ def test_an_alert_says_how_bad_it_is_what_is_wrong_and_what_to_do(name: str) -> 
     assert labels["scope"] in {"queue", "agent", "account", "exporter"}
     assert annotations["summary"]
     assert annotations["description"]
-    assert annotations["runbook_url"] == f"docs/runbooks.md#{name.lower()}"
+    assert annotations["runbook_url"].endswith(f"docs/runbooks.md{{{{ end }}}}#{name.lower()}")
 
 
 def test_each_alert_has_its_runbook_and_each_runbook_its_alert() -> None:
@@ -118,6 +118,57 @@ def test_every_metric_and_every_recorded_one_exists(path: Path) -> None:
     text = re.sub(r"group_eval_order:\n(  - .*\n)+|- name: .*|# .*", "", path.read_text())
     assert set(re.findall(rf"{PREFIX}\w*[a-z]", text)) <= known_metrics().keys()
     assert set(re.findall(r"\b[a-z_]+:[a-z_]+:[a-z0-9_]+\b", text)) <= RECORDS | targets()
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, set[str]]:
+    """The metrics that each vendor can tell, with the account of its page."""
+    page = (ROOT / "docs" / "vendors" / "README.md").read_text()
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")
+    ]
+    vendors = [re.findall(r"\w+", cell)[0] for cell in head[1:]]
+    return {
+        vendor: {row[0].strip("`") for row in rows if row[column] != "—"}
+        for column, vendor in enumerate(vendors, 1)
+    }
+
+
+_NEEDED: dict[str, Callable[[set[str]], bool]] = {
+    "QueueWaitHigh, QueueWaitCritical": lambda has: "longest_wait_seconds" in has,
+    "QueueWaitBudgetBurning, QueueWaitBudgetSpending": lambda has: "longest_wait_seconds" in has,
+    "QueueWaitAverageHigh": lambda has: (
+        "queue_wait_seconds" in has
+        or (
+            ("calls_waiting" in has and bool({"calls_offered_today", "calls_today"} & has))
+            and "longest_wait_seconds" not in has
+        )
+    ),
+    "TooManyWaiting": lambda has: "calls_waiting" in has,
+    "NobodyAvailable": lambda has: "calls_waiting" in has and bool({"free_slots", "queue_agents", "agents"} & has),
+    "NobodyWorking": lambda has: "calls_waiting" in has and bool({"queue_agents", "agents"} & has),
+    "NobodyOnline": lambda has: bool({"agents_online", "agents"} & has),
+    "StuckInWrapUp": lambda has: {"agent_status", "the status wrap_up"} <= has,
+    "AwayTooLong": lambda has: "agent_status" in has,
+    "QueuesStale": lambda has: bool({"calls_waiting", "longest_wait_seconds"} & has),
+}
+
+
+def test_the_page_tells_which_alerts_can_fire_for_whom(told: dict[str, set[str]]) -> None:
+    vendors = list(told)
+    for vendor in vendors:
+        if "| wrap_up |" in (ROOT / "docs" / "vendors" / f"{vendor}.md").read_text():
+            told[vendor].add("the status wrap_up")
+    wanted = [
+        f"| {names} | " + " | ".join("yes" if can(told[vendor]) else "—" for vendor in vendors) + " |"
+        for names, can in _NEEDED.items()
+    ]
+    page = (ROOT / "docs" / "alerts.md").read_text()
+    head = f"| {_BRAND}... | {' | '.join(vendors)} |"
+    assert page.partition(head)[2].strip().splitlines()[1 : 1 + len(wanted)] == wanted
+    named = {f"{_BRAND}{name}" for names in _NEEDED for name in names.split(", ")}
+    assert named <= ALERTS.keys()
+    assert named >= {name for name in ALERTS if ALERTS[name]["labels"]["scope"] in {"queue", "agent"}}
 
 
 def targets() -> set[str]:
