@@ -1,7 +1,8 @@
 """Takes the pictures in docs/images of a running `make stack` with a headless Chromium.
 
-status.png is the exporter's status page with all five accounts, liveliest six minutes after the start. rush.png is what Prometheus' own page tells of the latest 20 minutes, the rush and all that
-comes of it, 16 minutes after the start.
+status.png is the exporter's status page with all five accounts, liveliest six minutes after the start. rush.png is
+what Prometheus' own page tells of the latest 20 minutes, the rush and all that comes of it, 16 minutes after the
+start.
 """
 
 import argparse
