@@ -30,7 +30,7 @@ def _calls(outcome: str) -> Cell:
 
 
 def _seconds(metric: str) -> Cell:
-    return rows(metric, AGENT, AGENTS), "dtdurations", PLAIN
+    return rows(metric, AGENT, AGENTS), "dthms", PLAIN
 
 
 _DAY: dict[str, Cell] = {
@@ -96,7 +96,7 @@ def _staying(title: str, status: str, colours: str, steps: Steps) -> table.Panel
         with_agent_names(time_in_status(status), "agent_status"),
         {"who": "Agent", "account": "Account", "vendor_status": "In the vendor's word"},
         "For",
-        unit="dtdurations",
+        unit="dthms",
         steps=steps,
     )
 

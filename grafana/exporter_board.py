@@ -35,7 +35,7 @@ _PLACE = "{{account}}, {{endpoint}}"
 _SILENT = "Empty where the exporter or Prometheus is down."
 _ACCOUNTS: dict[str, Cell] = {
     "Up": (rows("up", ACCOUNT), "bool_yes_no", GOOD_ABOVE_ZERO),
-    "Age of the data": (age(), "dtdurations", AGE),
+    "Age of the data": (age(), "dthms", AGE),
     "Failing endpoints": (failing(), "short", BAD_ABOVE_ZERO),
     "Needs a new grant": (rows("reauth_required", ACCOUNT), "bool_yes_no", BAD_ABOVE_ZERO),
     "Calls a minute": (per_minute("api_requests_total", ACCOUNT), "short", PLAIN),
@@ -105,7 +105,7 @@ def _polls() -> tuple[Panel, ...]:
                 "Since the latest good poll of each endpoint began. Slow endpoints are polled every few minutes "
                 f"or hours. An endpoint that never answered has none. {_SILENT}",
                 over_time(f"time() - {success}", _PLACE),
-                unit="dtdurations",
+                unit="dthms",
             ),
             runbook("What to do", "ContactCenterDataStale"),
         ),
@@ -201,7 +201,7 @@ def _process() -> tuple[Panel, ...]:
             "Config read",
             f"How long ago the config in use was read. {_SILENT}",
             now(f"time() - {_own('config_last_reload_success_timestamp_seconds')}", "{{instance}}"),
-            unit="dtdurations",
+            unit="dtdhms",
             width=4,
         ),
         texts(

@@ -126,7 +126,7 @@ def bars(
     """Return a bar for each value of the label `row`, stacked of the values of the label `column`."""
     key = f"{row}\\{column}"
     chart = (
-        _panel(barchart.Panel(), title, text, (_cells(expression),), unit="dtdurations")
+        _panel(barchart.Panel(), title, text, (_cells(expression),), unit="dthms")
         .transformations([*_matrix(row, column, parts), _step("sortBy", sort=[{"field": key}])])
         .x_field(key)
         .orientation(looks.VizOrientation.HORIZONTAL)

@@ -43,8 +43,8 @@ _NAME = "{{queue_name}} · {{account}}"
 _FREE = rows("queue_agents", QUEUE, f'{QUEUES}, status="available"')
 _NOW: dict[str, Cell] = {
     "Waiting": (waiting(), "short", WAITING),
-    "Longest wait": (over_channels("longest_wait_seconds", "max"), "dtdurations", WAIT),
-    "Average wait": (over_channels("average_wait_seconds", "max"), "dtdurations", WAIT),
+    "Longest wait": (over_channels("longest_wait_seconds", "max"), "dthms", WAIT),
+    "Average wait": (over_channels("average_wait_seconds", "max"), "dthms", WAIT),
     "In progress": (over_channels("calls_in_progress"), "short", PLAIN),
     "Agents available": (_FREE, "short", PLAIN),
     "Came today": (offered(), "short", PLAIN),
@@ -88,14 +88,14 @@ def _now() -> tuple[Panel, ...]:
         "How long the first of those who wait has waited, by queue and channel; 0 where nobody waits. The dashed "
         f"lines are a target and its double. {UNTOLD}",
         _by_channel("longest_wait_seconds"),
-        unit="dtdurations",
+        unit="dthms",
         steps=WAIT,
     )
     average = chart(
         "Average wait",
         f"How long those who wait have waited on average, by queue and channel; 0 where nobody waits. {UNTOLD}",
         _by_channel("average_wait_seconds"),
-        unit="dtdurations",
+        unit="dthms",
     )
     agents = chart(
         "Agents available",
@@ -135,7 +135,7 @@ def _today() -> tuple[Panel, ...]:
             "Longest wait of the day",
             f"The longest that anybody has waited today. {UNTOLD}",
             _of_day("longest_queue_wait_seconds_today"),
-            unit="dtdurations",
+            unit="dthms",
             steps=WAIT,
         ),
         chart(

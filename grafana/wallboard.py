@@ -56,7 +56,7 @@ def _queues() -> tuple[stat.Panel, ...]:
         "Longest wait",
         f"How long the first of those who wait now has waited; 0 where nobody waits. {UNTOLD}",
         now(rows("longest_wait_seconds", ACCOUNT, QUEUES)),
-        unit="dtdurations",
+        unit="dthms",
         steps=WAIT,
     )
     level = number(
@@ -109,7 +109,7 @@ def _data() -> tuple[stat.Panel, ...]:
         "Since the newest answer of the vendor; where polls of an endpoint fail, since its last good one. Numbers "
         "that are too old leave the board by themselves. Empty where the exporter or Prometheus is down.",
         now(age()),
-        unit="dtdurations",
+        unit="dthms",
         steps=AGE,
     )
     broken = number(

@@ -183,7 +183,13 @@ def test_a_panel_has_a_title_and_a_query_in_a_unit_that_grafana_knows(board: dic
         settings = [panel["fieldConfig"]["defaults"]["unit"]]
         for override in panel["fieldConfig"].get("overrides", ()):
             settings += [one["value"] for one in override["properties"] if one["id"] == "unit"]
-        assert set(settings) <= {"bool_yes_no", "dtdurations", "percentunit", "s", "short"}
+        assert set(settings) <= {"bool_yes_no", "dtdhms", "dthms", "percentunit", "s", "short"}
+
+
+@every_board
+def test_minutes_have_their_seconds(board: dict[str, Any]) -> None:
+    """The unit dtdurations says "1 minute" of all that is less than two; targets of waits are in seconds."""
+    assert "dtdurations" not in json.dumps(board)
 
 
 @every_board
