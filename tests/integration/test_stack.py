@@ -209,7 +209,8 @@ def test_a_rush_is_told_and_so_is_its_end(scene: Scene) -> None:
     (first, *_) = (
         alert for tell in scene.told for alert in tell["alerts"] if alert["labels"]["alertname"] == _TOO_LONG
     )
-    assert re.match(r"Somebody has waited \d+s in queue \w+", first["annotations"]["summary"])
+    summary = r"Somebody has waited [\d.]+s in queue \w+( \(\w+\))? of \w+, channel (voice|chat)"
+    assert re.fullmatch(summary, first["annotations"]["summary"])
 
     scene.centre.floor.plan = scene.centre.calm
     until(lambda: not scene.queues("firing"), _PATIENCE)
