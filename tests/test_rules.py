@@ -229,6 +229,7 @@ def until(ask: Callable[[], Any]) -> Any:
     [
         ("QueuesStale", {"QueueWaitCritical", "StuckInWrapUp"}, "SchemaDrift"),
         ("QueueWaitCritical", {"QueueWaitHigh"}, "TooManyWaiting"),
+        ("DataStale", {"NobodyOnline"}, "SchemaDrift"),
         ("CredentialsRefused", {"AccountDown", "QueueWaitHigh"}, "RowsDropped"),
     ],
 )
