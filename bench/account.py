@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 
 import structlog
@@ -10,11 +9,11 @@ from structlog.typing import FilteringBoundLogger
 
 from bench.centres import Centre
 from bench.floor import BEAT, Floor
-from exporter.metrics.exposition import Page
 from exporter.poll import AccountPoll, Ledger, Pace
 from exporter.privacy import veil
 from exporter.store import Store
 from exporter.tally import Tally
+from exporter.transport.rounds import Follow, ask_all
 from exporter.wire.http import Reply, Request
 
 
@@ -48,25 +47,14 @@ class Line:
     async def collect(
         self,
         requests: tuple[Request, ...],
-        follow: Callable[[Reply, tuple[Reply, ...]], tuple[Request, ...]],
+        follow: Follow,
         deadline: float,
     ) -> tuple[Reply, ...]:
-        """Ask round by round, as the transport does."""
+        """Ask as the transport does."""
         del deadline
-        found: dict[tuple[int, ...], Reply] = {}
-        wave: dict[tuple[int, ...], Request] = {(number,): request for number, request in enumerate(requests)}
-        while wave:
-            before = tuple(found[path] for path in sorted(found))
-            replies = {path: self._answer(request) for path, request in wave.items()}
-            wave = {
-                (*path, number): request
-                for path, reply in replies.items()
-                for number, request in enumerate(follow(reply, before))
-            }
-            found |= replies
-        return tuple(found[path] for path in sorted(found))
+        return await ask_all(requests, follow, self._answer)
 
-    def _answer(self, request: Request) -> Reply:
+    async def _answer(self, request: Request) -> Reply:
         body = self._body(request)
         reply = Reply(request, 200, body, self.now, {"content-type": "application/json"})
         failure = self._judge(reply)
@@ -142,14 +130,6 @@ class Polled:
             failure = await self._poll.poll(endpoint)
             if failure:
                 raise failure
-
-
-def samples(page: Page) -> Iterator[tuple[str, float]]:
-    """Yield the series of a page with their values, those about the process left out."""
-    for line in b"".join(page.text).decode().splitlines():
-        if not line.startswith(("#", "contact_center_exporter_", "process_", "python_")):
-            series, value = line.rsplit(" ", 1)
-            yield series, float(value)
 
 
 def silence() -> FilteringBoundLogger:

@@ -4,13 +4,16 @@ Frozen values only. A field that is None could not be told; an empty tuple means
 All durations are seconds, all instants are seconds since the Unix epoch.
 """
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
+from sys import intern
 from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """One empty mapping for all: a thousand agents would make a thousand."""
@@ -30,6 +33,8 @@ class Status(StrEnum):
     AWAY = "away"
     OFFLINE = "offline"
     OTHER = "other"
+
+    __hash__ = str.__hash__  # an enum's own is Python, and thousands of agents are counted by status
 
 
 class Channel(StrEnum):
@@ -214,7 +219,7 @@ class Dropped(StrEnum):
     REFUSED = "refused"
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(Struct, frozen=True, dict=True):
     """What one endpoint of one account said at one moment, whole."""
 
     agents: tuple[Agent, ...] | None = None
@@ -237,11 +242,21 @@ class Snapshot(Struct, frozen=True):
     memory: Any = None
     """What the vendor wants to know at its next poll of this endpoint; nobody else looks at it."""
 
+    @cached_property
+    def agents_by_field(self) -> Mapping[str, Sequence[Any]]:
+        """The agents turned round: the values of each field, in the order of the agents.
+
+        Ids are interned: they come again with each poll, and the same object is known without a look at it.
+        """
+        columns = zip(*map(astuple, self.agents or ()), strict=True)
+        found: dict[str, Sequence[Any]] = dict(zip(Agent.__struct_fields__, columns, strict=False))
+        return found and found | {"id": tuple(map(intern, found["id"]))}
+
 
 def count_by_status(agents: Collection[Agent]) -> Mapping[Status, int] | None:
     """Count agents by status, zeros included; None where any status was not told: a zero would be a guess."""
-    statuses = [agent.status for agent in agents]
-    return None if None in statuses else {status: statuses.count(status) for status in Status}
+    counts = Counter(agent.status for agent in agents)
+    return None if None in counts else {status: counts[status] for status in Status}
 
 
 def count_online(by_status: Mapping[Status, int] | None) -> int | None:

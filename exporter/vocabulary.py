@@ -1,6 +1,7 @@
 """How many of a vendor's own status words become label values: an account may invent them without end."""
 
 from collections.abc import Mapping
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -29,7 +30,8 @@ class Vocabulary:
         agents = snapshot.agents
         if not agents:
             return snapshot
-        states: set[State] = set().union(*(states(agent) for states in _STATES for agent in agents))
+        told = chain.from_iterable(map(states, agents) for states in _STATES)
+        states: set[State] = set(chain.from_iterable(filter(None, told)))
         words = {agent.vendor_status for agent in agents} | {word for _, word in states}
         if words <= self._shown:
             return snapshot

@@ -1,56 +1,61 @@
 """How the samples of a family are found in a snapshot."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import compress
 from operator import attrgetter
 from typing import Any
 
 from exporter.metrics.family import Column, Family, Kind, Labels, column
-from exporter.model import Agent, Measure, Snapshot, State, Status
-
-_ID = attrgetter("id")
+from exporter.model import Measure, Snapshot, State, Status
 
 
-def _told(agents: Collection[Agent], value: Callable[[Agent], Any], rest: Labels = ()) -> Column:
-    """Return one sample an agent where it was told: None is no sample."""
-    keys, values = list(map(_ID, agents)), list(map(value, agents))
-    if None in values:
-        keys = [key for key, number in zip(keys, values, strict=True) if number is not None]
-        values = [number for number in values if number is not None]
-    return Column(keys, values, rest)
+def _told(snapshot: Snapshot, field: str, rest: Labels = ()) -> list[Column]:
+    """Return one sample an agent where the field was told: None is no sample."""
+    agents = snapshot.agents_by_field
+    return _known(agents["id"], agents[field], rest) if agents else []
+
+
+def _known(keys: Sequence[str], values: Sequence[Any], rest: Labels) -> list[Column]:
+    untold = values.count(None)
+    if untold == len(values):
+        return []
+    if untold:
+        told = [value is not None for value in values]
+        keys, values = list(compress(keys, told)), list(compress(values, told))
+    return [Column(keys, values, rest)]
 
 
 def of_agents(name: str, text: str, field: str) -> Family[Snapshot]:
     """Return a family with one sample an agent."""
-    value = attrgetter(field)
 
     def columns(snapshot: Snapshot) -> Iterable[Column]:
-        return [_told(snapshot.agents, value)] if snapshot.agents else []
+        return _told(snapshot, field)
 
     return Family(name, text, ("agent",), columns)
 
 
 def of_agents_by(name: str, text: str, label: str, **fields: str) -> Family[Snapshot]:
     """Return a family with one sample an agent and kind; each kind has its field."""
-    values = {kind: attrgetter(field) for kind, field in fields.items()}
 
     def columns(snapshot: Snapshot) -> Iterable[Column]:
-        agents = snapshot.agents
-        return [_told(agents, value, (kind,)) for kind, value in values.items()] if agents else []
+        return [column for kind, field in fields.items() for column in _told(snapshot, field, (kind,))]
 
     return Family(name, text, ("agent", label), columns)
 
 
 def of_states(name: str, text: str, field: str) -> Family[Snapshot]:
     """Return a family with one sample an agent and status."""
-    states = attrgetter(field)
 
     def columns(snapshot: Snapshot) -> Iterable[Column]:
-        found: dict[State, tuple[list[str], list[float]]] = {}
-        for agent in snapshot.agents or ():
-            for state, value in states(agent).items():
-                keys, values = found.get(state) or found.setdefault(state, ([], []))
-                keys.append(agent.id)
-                values.append(value)
+        agents = snapshot.agents_by_field
+        found = defaultdict[State, tuple[list[str], list[float]]](lambda: ([], []))
+        for key, states in zip(agents["id"], agents[field], strict=True) if agents else ():
+            if states:
+                for state, value in states.items():
+                    keys, values = found[state]
+                    keys.append(key)
+                    values.append(value)
         return [Column(keys, values, state) for state, (keys, values) in found.items()]
 
     return Family(name, text, ("agent", "status", "vendor_status"), columns)
@@ -103,10 +108,12 @@ def callbacks(snapshot: Snapshot) -> Iterable[Column]:
 
 def agent_status(snapshot: Snapshot) -> Iterable[Column]:
     """Return one sample for the present status of each agent."""
-    found: dict[State, list[str]] = {}
-    for agent in snapshot.agents or ():
-        if agent.status is not None:
-            found.setdefault((agent.status, agent.vendor_status), []).append(agent.id)
+    agents = snapshot.agents_by_field
+    found = defaultdict[State, list[str]](list)
+    rows = zip(agents["id"], agents["status"], agents["vendor_status"], strict=True) if agents else ()
+    for key, status, word in rows:
+        if status is not None:
+            found[status, word].append(key)
     return [Column(keys, [1] * len(keys), state) for state, keys in found.items()]
 
 

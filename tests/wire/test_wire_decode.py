@@ -120,7 +120,7 @@ def test_a_count_is_never_a_part_of_a_thing(value: object) -> None:
 def test_a_duration_may_have_a_fraction(value: object, wait: float) -> None:
     told = read_call(wait=value)
     assert told == Decoded(Call(1, wait=wait))
-    assert type(told.value.wait) is float
+    assert isinstance(told.value.wait, int | float)  # no text, whichever way it came
 
 
 @pytest.mark.parametrize("value", [12, 1.5, True, [], {}])

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
+from functools import cache, partial
 from itertools import pairwise
 from math import inf
 from operator import attrgetter
@@ -45,6 +46,10 @@ class Stay(Struct, frozen=True):
     """`inf` while it lasts."""
 
 
+Instant = Callable[[str | None], float | None]
+"""Returns the instant that a text of the log tells; None where it tells none."""
+
+
 class _Contradiction(Exception):
     """A log that cannot be so."""
 
@@ -56,13 +61,14 @@ def read_statuses(replies: Iterable[Reply], today: Today, words: Words) -> Snaps
         Unreadable: a page is none, or the log is not at the offset that was asked for.
     """
     listed: Listed[AgentRow] = read_pages(STATUSES, replies)
+    instant = cache(partial(_instant, zone=today.zone))  # a stay begins where another has ended
     agents = []
     contradictory = 0
     for row in listed.rows.values():
         name = " ".join(filter(None, (row.value.first_name, row.value.last_name)))
         agent = Agent(row.value.user_id, name or None)
         try:
-            stays = _stays(row, today, words)
+            stays = _stays(row, today, words, instant)
             agent = _present(agent, stays)
             agent = _past(agent, stays, today)
         except _Contradiction:
@@ -79,7 +85,7 @@ def read_statuses(replies: Iterable[Reply], today: Today, words: Words) -> Snaps
     )
 
 
-def _stays(row: Decoded[AgentRow], today: Today, words: Words) -> list[Stay]:
+def _stays(row: Decoded[AgentRow], today: Today, words: Words, instant: Instant) -> list[Stay]:
     """Return an agent's log in the order of time, whatever order it came in.
 
     Raises:
@@ -88,13 +94,13 @@ def _stays(row: Decoded[AgentRow], today: Today, words: Words) -> list[Stay]:
     """
     if any(path.startswith("status") for path in row.drift):
         raise _Contradiction
-    stays = {_stay(told, today, words) for told in row.value.status or ()}
+    stays = {_stay(told, today, words, instant) for told in row.value.status or ()}
     return sorted(stays, key=attrgetter("start", "end"))
 
 
-def _stay(told: payloads.Stay, today: Today, words: Words) -> Stay:
-    start = _instant(told.start_time, today.zone)
-    end = inf if told.end_time == OPEN else _instant(told.end_time, today.zone)
+def _stay(told: payloads.Stay, today: Today, words: Words, instant: Instant) -> Stay:
+    start = instant(told.start_time)
+    end = inf if told.end_time == OPEN else instant(told.end_time)
     if not told.primary_status or start is None or end is None:
         raise _Contradiction
     if end == inf and start > today.now + _SKEW:

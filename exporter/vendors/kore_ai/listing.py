@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from exporter.errors import Unreadable
 from exporter.model import Dropped
-from exporter.vendors.kore_ai.payloads import LISTINGS
+from exporter.vendors.kore_ai.payloads import LISTINGS, Listing
 from exporter.wire.decode import Decoded, decode, drift_of
 from exporter.wire.http import Reply
 
@@ -62,9 +62,21 @@ def read_pages(endpoint: str, replies: Iterable[Reply]) -> Listed[Any]:
     Raises:
         Unreadable: one of them is no page of it.
     """
-    listing = LISTINGS[endpoint]
+    return _read(LISTINGS[endpoint], LISTINGS[endpoint].row, endpoint, replies)
+
+
+def read_keys(endpoint: str, replies: Iterable[Reply]) -> Listed[Any]:
+    """Do the same with as much of each row as tells it from the others.
+
+    Raises:
+        Unreadable: one of them is no page of it.
+    """
+    return _read(LISTINGS[endpoint], LISTINGS[endpoint].lean, endpoint, replies)
+
+
+def _read(listing: Listing, shape: type[Struct], endpoint: str, replies: Iterable[Reply]) -> Listed[Any]:
     pages = [decode(reply.body, listing.page).value for reply in replies if reply.request.endpoint == endpoint]
-    listed = read_rows((raw for page in pages for raw in page.rows), listing.row, listing.key)
+    listed = read_rows((raw for page in pages for raw in page.rows), shape, listing.key)
     return replace(listed, has_more=bool(pages) and pages[-1].has_more is True)
 
 

@@ -46,10 +46,15 @@ class Stay(_Told, frozen=True, gc=False):
     """Hours (24 and more are possible), minutes and seconds; up to a second less than from start to end."""
 
 
-class AgentRow(_Told, frozen=True, gc=False):
-    """One agent's log. Without a `status` nothing is known of the agent."""
+class AgentKey(_Told, frozen=True, gc=False):
+    """Whose a row is."""
 
     user_id: Key
+
+
+class AgentRow(AgentKey, frozen=True, gc=False):
+    """One agent's log. Without a `status` nothing is known of the agent."""
+
     first_name: str | None = None
     last_name: str | None = None
     status: list[Stay] | None = None
@@ -112,13 +117,18 @@ DAY = (
 """The fields of queue-performance that are asked for, of this moment and of the window."""
 
 
-class PerformanceRow(_Told, frozen=True):
-    """One queue in one channel and direction: this moment, and the window that was asked for."""
+class PerformanceKey(_Told, frozen=True):
+    """What a row is about."""
 
     queue_id: Key
     channel: Key
     """The source as the account has it: `Voice`, `rtm`, `emailInst-support`."""
     direction: Key
+
+
+class PerformanceRow(PerformanceKey, frozen=True):
+    """One queue in one channel and direction: this moment, and the window that was asked for."""
+
     queue_name: str | None = None
     agent_status_count: StatusCount | None = None
     """Of the queue, again in each of its rows."""
@@ -181,12 +191,16 @@ class Listing(Struct, frozen=True):
 
     page: type[Page]
     row: type[Struct]
+    lean: type[Struct]
+    """The row with nothing but its key."""
     key: Callable[[Any], Any]
     """Names, e-mails and custom ids may be shared; ids may not."""
 
 
 LISTINGS = {
-    STATUSES: Listing(AgentPage, AgentRow, attrgetter("user_id")),
-    PERFORMANCE: Listing(PerformancePage, PerformanceRow, attrgetter("queue_id", "channel", "direction")),
-    QUEUES: Listing(QueuePage, QueueRow, attrgetter("id")),
+    STATUSES: Listing(AgentPage, AgentRow, AgentKey, attrgetter("user_id")),
+    PERFORMANCE: Listing(
+        PerformancePage, PerformanceRow, PerformanceKey, attrgetter("queue_id", "channel", "direction")
+    ),
+    QUEUES: Listing(QueuePage, QueueRow, QueueRow, attrgetter("id")),
 }

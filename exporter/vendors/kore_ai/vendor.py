@@ -15,7 +15,7 @@ from exporter.vendors.contract import Endpoint, Limit, Load, Moment, Site
 from exporter.vendors.day import midnight
 from exporter.vendors.kore_ai.agents import Today, read_statuses
 from exporter.vendors.kore_ai.capacity import read_availability
-from exporter.vendors.kore_ai.listing import read_pages
+from exporter.vendors.kore_ai.listing import read_keys, read_pages
 from exporter.vendors.kore_ai.options import KoreCredentials, KoreOptions, scheme
 from exporter.vendors.kore_ai.payloads import AVAILABILITY, DAY, LIVE, PERFORMANCE, QUEUES, STATS, STATUSES
 from exporter.vendors.kore_ai.queues import read_performance, read_stats
@@ -102,7 +102,7 @@ class KoreAi:
     def follow(self, reply: Reply, before: tuple[Reply, ...], moment: Moment) -> tuple[Request, ...]:
         """Return the next page of a list, counted by what we asked for, and the details of the queues it lists.
 
-        A list ends where the vendor says so, and where a page brings nobody new.
+        A list ends where the vendor says so, and where a page brings nobody who was not on the one before.
 
         Raises:
             PollFailed: there are too many pages.
@@ -110,7 +110,10 @@ class KoreAi:
         endpoint = reply.request.endpoint
         if endpoint not in (STATUSES, PERFORMANCE, QUEUES):
             return ()
-        listed, known = read_pages(endpoint, [reply]), read_pages(endpoint, before)
+        earlier = (
+            before if endpoint == QUEUES else before[-1:]
+        )  # a hundred pages, each held against all, are 5,000
+        listed, known = read_keys(endpoint, [reply]), read_keys(endpoint, earlier)
         new = [key for key in listed.rows if key not in known.rows]
         pages = 1 + sum(one.request.endpoint == endpoint for one in before)
         more = listed.has_more and bool(new)

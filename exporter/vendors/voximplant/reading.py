@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -150,9 +151,10 @@ def _user(key: str, row: User, words: Words) -> Agent:
 def instant(text: str | None) -> float | None:
     """Return the instant of a date in UTC, in seconds since the Unix epoch; None where it is empty or no date."""
     try:
-        return datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+        moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
+    return moment.replace(tzinfo=UTC).timestamp() if moment.isoformat(" ") == text else None
 
 
 def read_queues(replies: Sequence[Reply]) -> Snapshot:
@@ -192,7 +194,8 @@ def _status_day(key: str, records: Iterable[StatusRecord], words: Words) -> Agen
             items.setdefault((words.status(word), word), []).append(item)
 
     def each(together: Callable[[Iterable[float]], float], part: str) -> Mapping[State, Any]:
-        told = {state: joined(together, (getattr(one, part) for one in some)) for state, some in items.items()}
+        read = attrgetter(part)
+        told = {state: joined(together, map(read, some)) for state, some in items.items()}
         return {state: value for state, value in told.items() if value is not None}
 
     return Agent(
@@ -279,5 +282,7 @@ def _queue_totals(queue: str, records: Sequence[QueueRecord]) -> Iterable[Total]
 def joined(together: Callable[[Iterable[float]], float], values: Iterable[float | None]) -> float | None:
     """Return the values as one; None where there is none, or any is not told."""
     several = list(values)
+    if len(several) == 1:
+        return several[0]
     known = [value for value in several if value is not None]
     return together(known) if known and len(known) == len(several) else None
