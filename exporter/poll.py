@@ -201,7 +201,7 @@ class AccountPoll:
         try:
             seen, shown = await self._ask(endpoint, at, began)
         except PollFailed as failed:
-            failure: PollFailed | None = failed
+            failure: PollFailed | None = failed.with_traceback(None)  # its frames hold the answers
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not end the loop: it is told, and tried again
             self._log.exception("poll_broke", endpoint=endpoint)
             failure = Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")

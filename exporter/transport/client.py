@@ -170,6 +170,7 @@ class Client:
                 silence.check()  # raises it with the seconds that it really lasts
             case Refused():
                 self._keys.refuse(key, verdict)
+        del reply  # this frame lives as long as the failure, and the failure until the garbage is collected
         raise verdict
 
     def _silence_of(self, request: Request) -> Hold:

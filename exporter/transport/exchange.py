@@ -135,7 +135,9 @@ async def exchange(
             return Reply(request, response.status, body, time.time(), names)
     except Exception as fault:  # noqa: BLE001 - whatever a library raises becomes a verdict in our words
         failed = failure(fault, str(url.host))
-    raise failed  # out of the except clause, so that the library's exception does not hang on it
+    # Out of the except clause, so that the library's exception does not hang on it; without the frames that hold
+    # what was read, since a failure and this frame keep each other alive until the garbage is collected.
+    raise failed.with_traceback(None)
 
 
 async def _whole(response: aiohttp.ClientResponse, cap: int) -> bytes:

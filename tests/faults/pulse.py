@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_EVERY = 0.002
+_EVERY = 0.005
 _ASK = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 

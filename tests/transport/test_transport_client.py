@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import json
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from email.utils import formatdate
@@ -450,3 +452,27 @@ async def test_a_fault_that_nobody_foresaw_is_told_by_its_kind_alone(
     assert (failure.reason, type(failure)) == (Reason.INTERNAL, Unreadable)
     assert type(fault).__name__ in failure.detail
     assert "t0ken" not in str(failure)
+
+
+@pytest.mark.parametrize("body", [b"<" + b" " * 2**20, b" " * 2**22], ids=["a page for people", "too large"])
+async def test_what_was_read_is_let_go_when_it_is_refused_and_not_when_the_garbage_is_collected(
+    body: bytes,
+) -> None:
+    said = answer(body)
+    async with vendor(lambda _: said) as site, client(body_cap=2**21) as asker:
+
+        async def ask_once() -> None:
+            failure = await failed(asker.collect((Request("calls", f"{site.url}/"),), nothing, 20))
+            failure.with_traceback(None)
+
+        await ask_once()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(4):
+                await ask_once()
+            assert tracemalloc.get_traced_memory()[0] - before < 2 * len(body)  # the last may be on its way
+        finally:
+            tracemalloc.stop()
+            gc.enable()
