@@ -25,6 +25,7 @@ class Reason(StrEnum):
     RESET = "reset"
     SCHEMA = "schema"
     SECRET = "secret"  # noqa: S105 - the name of a reason, not a secret
+    STALE = "stale"
     THROTTLED = "throttled"
     TIMEOUT = "timeout"
     TLS = "tls"

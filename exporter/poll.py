@@ -20,6 +20,7 @@ from exporter.tally import Event, Span, Tally
 from exporter.vendors.contract import Endpoint, Moment, Vendor
 from exporter.vocabulary import Vocabulary
 from exporter.wire.http import Budget, Call, Reply, Request
+from exporter.wire.verdict import kept_for
 
 _SELF_PACED = (Throttled, Refused, GrantLost)
 """The client keeps still by itself: at each beat it can see for nothing whether the time or the secret is new."""
@@ -199,7 +200,7 @@ class AccountPoll:
         at, began = self._wall(), loop.time()
         self._tally.add(Event.POLL, endpoint)
         try:
-            seen, shown = await self._ask(endpoint, at, began)
+            seen, shown, age = await self._ask(endpoint, at, began)
         except PollFailed as failed:
             failure: PollFailed | None = failed.with_traceback(None)  # its frames hold the answers
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not end the loop: it is told, and tried again
@@ -207,17 +208,17 @@ class AccountPoll:
             failure = Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")
         else:
             failure = None
-            expires = began + min(self._paces[endpoint].max_age, (shown.window_end or math.inf) - at)
-            self._seen[endpoint] = Held(seen, at, expires)
-            self._keep(endpoint, Held(shown, at, expires))
+            expires = began + min(self._paces[endpoint].max_age - age, (shown.window_end or math.inf) - at)
+            self._seen[endpoint] = Held(seen, at - age, expires)
+            self._keep(endpoint, Held(shown, at - age, expires))
         self._tally.time(Span.POLL, endpoint, seconds=loop.time() - began)
         if failure:
             self._fail(endpoint, failure, at)
         self._publish()
         return failure
 
-    async def _ask(self, endpoint: str, at: float, began: float) -> tuple[Snapshot, Snapshot]:
-        """Return what the vendor said, for the vendor alone, and what of it may be shown.
+    async def _ask(self, endpoint: str, at: float, began: float) -> tuple[Snapshot, Snapshot, float]:
+        """Return what the vendor said, for the vendor alone, what of it may be shown, and its age in seconds.
 
         What is too old to be shown is too old to learn from: who was not looked at in between may have left
         a status and come back to it.
@@ -228,9 +229,17 @@ class AccountPoll:
             memory={name: held.snapshot.memory for name, held in self._seen.items()},
         )
         replies = await ask(self._vendor, endpoint, moment, self._asker, self._paces[endpoint].deadline)
-        return await asyncio.get_running_loop().run_in_executor(
+        age = max((kept_for(reply.headers) for reply in replies), default=0.0)
+        held = self._seen.get(endpoint)
+        if age >= self._paces[endpoint].max_age or (age and held and at - age < held.taken):
+            raise Unreadable(
+                Reason.STALE,
+                f"a cache answered with what is {age:.0f} s old; keep caches off the way to the vendor",
+            )
+        seen, shown = await asyncio.get_running_loop().run_in_executor(
             self._worker, self._read, endpoint, replies, moment
         )
+        return seen, shown, age
 
     def _read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> tuple[Snapshot, Snapshot]:
         try:

@@ -16,7 +16,8 @@ class Held(Struct, frozen=True):
 
     snapshot: Snapshot
     taken: float
-    """When its poll began, in seconds since the Unix epoch: the age is counted from here."""
+    """When its poll began, less what a cache had kept the answer, in seconds since the Unix epoch: its age counts
+    from here."""
     expires: float
     """When it is too old to be shown, on the monotonic clock."""
 

@@ -103,6 +103,7 @@ class Centre:
         self.answer = answer
         self.fault: Exception | None = None
         """What `read` raises."""
+        self.headers: Mapping[str, str] = {}
         self.begun: dict[str, list[float]] = {one.name: [] for one in self.endpoints}
         """When each poll began."""
         self.seen: list[Mapping[str, Snapshot]] = []
@@ -130,7 +131,7 @@ class Centre:
             self.told = await self.answer(endpoint, len(self.begun[endpoint]))
         finally:
             self.under_way[endpoint] -= 1
-        return (Reply(requests[0], 200, b"", now()),)
+        return (Reply(requests[0], 200, b"", now(), self.headers),)
 
     def read(self, endpoint: str, replies: tuple[Reply, ...], moment: Moment) -> Snapshot:
         del endpoint, replies, moment
@@ -695,3 +696,44 @@ async def test_an_unreadable_answer_shows_nothing_of_itself() -> None:
     await stage.play(2 * INTERVAL)
     assert stage.page()['contact_center_calls_waiting{queue="all",channel="voice"}'] == "1"
     assert stage.count(Event.POLL_FAILED, "queues", "truncated") == 1
+
+
+# Out of a cache
+
+WAITING = 'contact_center_calls_waiting{queue="all",channel="voice"}'
+
+
+@pytest.mark.looptime
+async def test_what_a_cache_had_kept_is_as_old_as_it_says_and_leaves_the_sooner() -> None:
+    stage = Stage(row(lines(1), DOWN, DOWN, DOWN))
+    stage.centre.headers = {"age": "20"}
+    task = asyncio.create_task(stage.poll.run())
+    await asyncio.sleep(first(stage) + 1)
+    assert stage.account.endpoints["queues"].last_success == pytest.approx(MORNING + first(stage) - 20)
+    await asyncio.sleep(PACE.max_age - 20 - 2)
+    assert WAITING in stage.page()
+    await asyncio.sleep(2)
+    assert WAITING not in stage.page()
+    task.cancel()
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("age", ["31", "90", "9" * 10])
+async def test_what_is_older_than_what_is_shown_is_not_shown(age: str) -> None:
+    stage = Stage(row(lines(1), lines(2)))
+    task = asyncio.create_task(stage.poll.run())
+    await asyncio.sleep(first(stage) + 1)
+    stage.centre.headers = {"age": age}
+    await asyncio.sleep(INTERVAL)
+    assert stage.page()[WAITING] == "1"
+    assert stage.count(Event.POLL_FAILED, "queues", "stale") == 1
+    task.cancel()
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("age", ["", "0", "-5", "soon", "1e9", "9" * 400, "1, 2"])
+async def test_an_age_that_is_none_is_none(age: str) -> None:
+    stage = Stage()
+    stage.centre.headers = {"age": age}
+    await stage.play(INTERVAL)
+    assert stage.account.endpoints["queues"].last_success == pytest.approx(MORNING + first(stage))

@@ -61,6 +61,12 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return max(0.0, then - (instant(headers.get("date", "")) or now))
 
 
+def kept_for(headers: Mapping[str, str]) -> float:
+    """Return for how many seconds a cache on the way has kept an answer; 0 where none says so (RFC 9111, Age)."""
+    text = headers.get("age", "").strip()
+    return float(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0.0
+
+
 def instant(text: str) -> float | None:
     """Return the instant of an HTTP date in seconds since the Unix epoch; None where it is no date."""
     try:
