@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +14,10 @@ from exporter import cli
 
 
 def main() -> int:
-    """Run the command line; at SIGUSR1 the number of tasks goes into the file named by TASKS."""
+    """Run the command line; at SIGUSR1 the number of tasks goes into the file named by TASKS.
+
+    INJECT names what is called first, as `module:function`: a fault that must be inside of the process.
+    """
     speed, *argv = sys.argv[1:]
     make = hurried(float(speed))
     loops: list[asyncio.AbstractEventLoop] = []
@@ -30,6 +34,9 @@ def main() -> int:
         fast = ModuleType("uvloop")
         fast.new_event_loop = new_event_loop  # type: ignore[attr-defined]  # as much of it as the program asks for
         sys.modules["uvloop"] = fast
+    if inject := os.environ.get("INJECT"):
+        module, _, name = inject.partition(":")
+        getattr(import_module(module), name)()
     return cli.main(argv)
 
 

@@ -161,8 +161,13 @@ async def started(
     speed: float = SPEED,
     environment: Mapping[str, str] = {},
     arguments: tuple[str, ...] = (),
+    headers: Mapping[str, str] = {},
+    stderr: int | None = None,
 ) -> AsyncIterator[Subject]:
-    """Run `ours` or `plain` with this config until the end of the block; `{port}` in it becomes a free one."""
+    """Run `ours` or `plain` with this config until the end of the block; `{port}` in it becomes a free one.
+
+    `headers` go with every question to it; `stderr` takes its log in place of the file that a test can read.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -171,12 +176,13 @@ async def started(
     with (folder / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(HERE / f"{program}.py"), str(speed), "run", "--config", str(path), *arguments),
-            stderr=log,
+            stderr=log if stderr is None else stderr,
             stdout=log,
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(HERE), "TASKS": str(folder / "tasks"), **environment},
         )
     subject = Subject(program, process, port, folder)
+    subject.session.headers.update(headers)
     try:
         yield subject
     finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,14 +145,25 @@ async def tried(
     agents: int = 5,
     person: str = "Canary Person{}",
     environment: dict[str, str] | None = None,
+    sick: Centre | None = None,
+    headers: Mapping[str, str] = {},
+    stderr: int | None = None,
 ) -> AsyncIterator[Trial]:
     """Run a subject against a sick and a sound account, and judge it at the end."""
     async with AsyncExitStack() as stack:
-        sick = await stack.enter_async_context(served(Centre("sick", agents, person=person)))
+        sick = await stack.enter_async_context(served(sick or Centre("sick", agents, person=person)))
         sound = await stack.enter_async_context(served(Centre("sound", person=person)))
         config = configure(config_of(sick, sound, polling=polling, extra=extra))
         subject = await stack.enter_async_context(
-            started(program, config, folder, speed=speed, environment=environment or {})
+            started(
+                program,
+                config,
+                folder,
+                speed=speed,
+                environment=environment or {},
+                headers=headers,
+                stderr=stderr,
+            )
         )
         await serving(subject)
         watch = Watch(subject, sick, [sound], speed)
