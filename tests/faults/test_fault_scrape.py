@@ -1,0 +1,180 @@
+"""Cases 65 to 67 and 72: crowds at the door, and what is told while all goes wrong."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from centre import AGENTS, QUEUES, Centre, served
+from crowd import HALF, PATIENCE, WHOLE, Line, ask, brisk, lines, rest
+from fake_vendor import Asked, Said, answer
+from hurry import INTERVAL, SPEED
+from subject import Subject, serving, started
+from trial import Trial, config_of, tried
+from watch import Watch
+
+ACCOUNTS, PEOPLE = {"ours": 7, "plain": 17}, 999
+"""Of so many agents each: their page, uncompressed, is larger than what the network keeps for a slow reader."""
+BIG = 9 * 2**20
+ZIPPED = {"Accept-Encoding": "gzip"}
+
+Record = Callable[[str, object], None]
+
+
+@asynccontextmanager
+async def big(program: str, folder: Path, speed: float) -> AsyncIterator[Subject]:
+    """Run a subject whose page is big; the oracle judges the last."""
+    centres = [Centre(f"number-{number}", PEOPLE) for number in range(ACCOUNTS[program])]
+    async with AsyncExitStack() as stack:
+        for centre in centres:
+            await stack.enter_async_context(served(centre))
+        config = config_of(*centres).replace("interval: 10s", f"interval: {2 * speed:.0f}s")
+        config = config.replace("max_age: 30s", f"max_age: {30 * speed:.0f}s")
+        subject = await stack.enter_async_context(started(program, config, folder, speed=speed))
+        await serving(subject)
+        watch = Watch(subject, centres[0], centres[1:], speed=1)
+        everybody = PEOPLE * len(centres)
+        end = time.monotonic() + subject.patience
+        while (await ask(subject.port)).body.count(b"\ncontact_center_agent_talk_seconds_today{") < everybody:
+            assert time.monotonic() < end, "the page never grew big"
+            await asyncio.sleep(0.3)
+        yield subject
+        status, text = await subject.ask("/metrics")
+        assert status == 200
+        watch.judge(text, time.monotonic())
+        assert not watch.wrong, "\n".join(watch.wrong)
+        assert watch.checked > everybody
+        assert await subject.stop() == 0
+
+
+@pytest.mark.parametrize("speed", [SPEED, pytest.param(1.0, marks=pytest.mark.thorough)])
+async def test_fault_65_headers_that_never_end_and_silence(
+    speed: float, program: str, tmp_path: Path, record_property: Record
+) -> None:
+    async with tried(program, tmp_path, speed=speed, configure=brisk if speed == 1 else str) as trial:
+        port, waits = trial.subject.port, []
+        async with AsyncExitStack() as stack:
+            began = time.monotonic()
+            hostile = await lines(stack, port, 200, HALF) + await lines(stack, port, 200)
+            assert trial.subject.descriptors() > trial.baseline["descriptors"] + 200, "they never came in"
+            closing = asyncio.gather(*map(rest, hostile))
+            while not closing.done():
+                asked = time.monotonic()
+                assert (await ask(port)).status == 200
+                waits.append(time.monotonic() - asked)
+                await asyncio.sleep(0.02)
+                assert time.monotonic() < began + 10 / speed + PATIENCE / 4, "they are still there"
+            assert await closing == [b""] * 400
+        record_property("seconds_to_close_them_all", round((time.monotonic() - began) * speed, 1))
+        record_property("honest_p99_ms", round(1_000 * sorted(waits)[math.ceil(0.99 * len(waits)) - 1], 1))
+
+
+@pytest.mark.thorough
+async def test_fault_66_readers_that_do_not_read(program: str, tmp_path: Path, record_property: Record) -> None:
+    async with big(program, tmp_path, SPEED) as subject:
+        whole = len((await ask(subject.port)).body)
+        assert whole > BIG, f"the page is too small: {whole}"
+        memory, opened, most = subject.resident(), subject.descriptors(), 0.0
+        async with AsyncExitStack() as stack:
+            slow = await lines(stack, subject.port, 50, WHOLE)
+            began = time.monotonic()
+            assert subject.descriptors() >= opened + 50
+            while subject.descriptors() >= opened + 10:
+                most = max(most, subject.resident() - memory)
+                assert (await ask(subject.port, headers=ZIPPED)).status == 200
+                assert time.monotonic() < began + 30 / SPEED + PATIENCE / 4, "they are still served"
+                await asyncio.sleep(0.02)
+            record_property("seconds_to_cut_them", round((time.monotonic() - began) * SPEED, 1))
+            got = await asyncio.gather(*map(rest, slow))
+            assert all(0 < len(answer) < whole for answer in got), "they were not slow"
+        record_property("mib_for_50_slow_readers", round(most, 1))
+        assert most <= 64, f"50 readers cost {most:.0f} MiB"
+
+
+async def begun(one: Line) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await one[0].readexactly(1)
+
+
+@pytest.mark.thorough
+async def test_fault_67_five_hundred_scrapes_at_once(
+    program: str, tmp_path: Path, record_property: Record
+) -> None:
+    speed = 4.0  # the limits of the door stay longer than an honest crowd needs
+    async with big(program, tmp_path, speed) as subject:
+        async with AsyncExitStack() as stack:
+            stuck = await lines(stack, subject.port, 64, WHOLE)
+            await asyncio.gather(*map(begun, stuck))
+            began = time.monotonic()
+            refused = await ask(subject.port)
+            record_property("seconds_to_refuse", round(time.monotonic() - began, 3))
+            assert (refused.status, refused.headers.get("retry-after")) == (503, "1")
+            assert time.monotonic() < began + 1, "it had to queue"
+            assert [(await ask(subject.port, f"/-/{door}")).status for door in ("healthy", "ready")] == [200, 200]
+            assert not any(writer.is_closing() for _, writer in stuck)
+        began = time.monotonic()
+        while (await ask(subject.port, headers=ZIPPED)).status != 200:
+            assert time.monotonic() < began + PATIENCE, "it stays busy"
+        began = time.monotonic()
+        scrapes = [ask(subject.port, headers=ZIPPED) for _ in range(500)]
+        replies = await asyncio.gather(*scrapes)
+        took = time.monotonic() - began
+        good = [reply for reply in replies if reply.status == 200]
+        assert {reply.status for reply in replies} <= {200, 503}
+        assert good
+        assert all(reply.headers["retry-after"] == "1" for reply in replies if reply.status == 503)
+        bodies = {reply.body for reply in good}
+        record_property("scrapes_answered_of_500", len(good))
+        record_property("pages_made_for_500_scrapes", len(bodies))
+        assert len(bodies) <= 2 + took * speed / 0.1, "a page was made for a scrape"
+
+
+def silent(_asked: Asked, _sound: dict[str, Any]) -> Said:
+    async def nothing() -> AsyncIterator[bytes]:
+        await asyncio.sleep(PATIENCE)
+        yield b""
+
+    return nothing()
+
+
+def broken(_asked: Asked, _sound: dict[str, Any]) -> Said:
+    return answer({"error": "Internal"}, status=500)
+
+
+DOORS = ("/-/healthy", "/-/ready", "/", "/metrics", "/nowhere")
+
+
+@pytest.mark.ours_only("the plain exporter has one path")
+async def test_fault_72_the_other_doors_while_vendors_fail(trial: Trial, record_property: Record) -> None:
+    subject, slowest, asked = trial.subject, 0.0, 0
+    for spoil, reasons in ((silent, ("timeout",)), (broken, ("http_5xx",))):
+        with trial.fault(spoil):
+            await trial.failed(*reasons, endpoint=QUEUES)
+            end = time.monotonic() + 2 * INTERVAL / SPEED
+            while time.monotonic() < end:
+                for path in DOORS:
+                    for method in ("GET", "HEAD"):
+                        began = time.monotonic()
+                        status, text = await subject.ask(path, method)
+                        slowest = max(slowest, time.monotonic() - began)
+                        assert status == (404 if path == "/nowhere" else 200), f"{path} says {status}"
+                        assert (text == "") == (method == "HEAD")
+                        asked += 1
+            assert reasons[0] in (await subject.ask("/"))[1], "the status page does not tell why"
+            page = await subject.page()
+            for centre in (trial.sick, trial.sound):
+                for endpoint in (AGENTS, QUEUES):
+                    counted = page.value("polls_total", account=centre.name, endpoint=endpoint) or 0
+                    calls = page.sum("api_requests_total", account=centre.name, endpoint=endpoint)
+                    polls = centre.polls(endpoint)
+                    retries = polls - counted
+                    assert centre is trial.sick or retries <= 1, f"{polls} calls for {counted} polls"
+                    assert polls <= calls + 2, "a call that is not counted"
+        await trial.recovered(QUEUES)
+    record_property("slowest_answer_ms", round(1_000 * slowest, 1))
+    record_property("answers", asked)
+    assert slowest < 1
