@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ DISK_SECONDS = 10.0
 """In which a file system answers, if it is alive: nothing of ours waits longer."""
 TURN_SECONDS = 75.0
 """In which another process has renewed its tokens: a token call takes a minute at most, then come the disks."""
+_LOOK_SECONDS = 0.1  # between two looks at whether the other is done
 
 T = TypeVar("T")
 
@@ -50,6 +52,7 @@ class GrantStore:
         self._warn = warn
         self._one = asyncio.Lock()
         self._deed: Future[Any] | None = None
+        self._lock: Future[int] | None = None
 
     @property
     def lasting(self) -> bool:
@@ -100,21 +103,24 @@ class GrantStore:
         if self._file is None:
             yield
             return
+        if self._lock and not self._lock.done():
+            raise _taken()
+        over = Event()
         disk = ThreadPoolExecutor(1)  # until it is our turn, and its only thread gives the lock back after that
-        lock = disk.submit(_lock, self._file.with_suffix(".lock"))
+        lock = self._lock = disk.submit(_locked, self._file.with_suffix(".lock"), over)
         try:
             try:
                 async with asyncio.timeout(TURN_SECONDS):
                     await asyncio.wrap_future(lock)
             except TimeoutError:
-                detail = "another process that shares state_dir renews this grant, and does not end; end it"
-                raise PollFailed(Reason.TIMEOUT, detail) from None
+                raise _taken() from None
             except OSError as fault:
                 self._warn(
                     f"{self._file}: {fault.strerror}: it cannot be locked; two processes may ruin one grant"
                 )
             yield
         finally:
+            over.set()
             disk.submit(_unlock, lock)
             disk.shutdown(wait=False)
 
@@ -138,15 +144,27 @@ class GrantStore:
                 raise silent from None
 
 
-def _lock(file: Path) -> int:
+def _taken() -> PollFailed:
+    detail = "another process that shares state_dir renews this grant for ever, or the disk is silent; see to it"
+    return PollFailed(Reason.TIMEOUT, detail)
+
+
+def _locked(file: Path, over: Event) -> int:
+    """Return the descriptor of the file when it is locked, or give up when nobody waits for it any more."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if over.wait(_LOOK_SECONDS):
+                    raise
+            else:
+                return lock
     except OSError:
         os.close(lock)
         raise
-    return lock
 
 
 def _unlock(lock: Future[int]) -> None:

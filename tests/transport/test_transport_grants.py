@@ -144,6 +144,32 @@ async def test_a_turn_that_never_comes_is_a_failure_that_says_why(
     assert failed.value.reason is Reason.TIMEOUT
 
 
+async def test_waiting_in_vain_leaves_no_thread_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with store(tmp_path).turn():
+        before = threading.active_count()
+        monkeypatch.setattr(grants, "TURN_SECONDS", 0.0)
+        for _ in range(5):
+            with pytest.raises(PollFailed):
+                await store(tmp_path).turn().__aenter__()
+        async with asyncio.timeout(10):
+            while threading.active_count() > before:  # noqa: ASYNC110 - a thread tells nobody of its end
+                await asyncio.sleep(0.01)
+
+
+async def test_a_disk_that_is_dead_takes_one_thread_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive, kept, before = threading.Event(), store(tmp_path), {*threading.enumerate()}
+    monkeypatch.setattr(grants, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: alive.wait(60))
+    for _ in range(5):
+        with pytest.raises(PollFailed, match="the disk is silent"):
+            await kept.turn().__aenter__()
+    begun = {*threading.enumerate()} - before
+    alive.set()
+    assert len(begun) == 1
+
+
 async def test_where_nothing_can_be_locked_it_goes_on_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
