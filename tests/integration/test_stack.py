@@ -160,6 +160,7 @@ class Scene(Struct, frozen=True):
     told: list[dict[str, Any]]
     """The messages to the webhook, oldest first."""
     manager: str
+    prometheus: str
 
     def queues(self, status: str) -> set[str]:
         """Return the accounts with a queue that had to wait, and of which the latest message told this status."""
@@ -200,7 +201,8 @@ def scene() -> Iterator[Scene]:
         for name, sign in _SIGNS.items():
             (home / name).mkdir(exist_ok=True)
             all_of_it.enter_context(running(home / name, *parts[name].command))(sign)
-        yield Scene(centre, told, f"http://127.0.0.1:{parts['alertmanager'].port}")
+        manager, prometheus = (f"http://127.0.0.1:{parts[name].port}" for name in ("alertmanager", "prometheus"))
+        yield Scene(centre, told, manager, prometheus)
 
 
 def test_a_rush_is_told_and_so_is_its_end(scene: Scene) -> None:
@@ -235,6 +237,17 @@ def test_a_dead_vendor_is_told_its_queues_are_muted_and_the_others_go_on(scene: 
     for other in _TELL_WAITS - {"voximplant"}:
         assert scene.states_of_queues(other) == {"active"}
         assert not scene.told_of(other)
+
+
+def test_every_rule_can_be_computed_from_what_five_vendors_tell(scene: Scene) -> None:
+    def rules() -> dict[str, str]:
+        groups = json.loads(get(f"{scene.prometheus}/api/v1/rules", "application/json"))["data"]["groups"]
+        return {
+            rule["name"]: rule["health"] + rule.get("lastError", "") for one in groups for rule in one["rules"]
+        }
+
+    until(lambda: "unknown" not in rules().values(), _PATIENCE)
+    assert {name: health for name, health in rules().items() if health != "ok"} == {}
 
 
 def test_the_stack_starts_tells_where_it_is_and_ends_with_all_that_it_started(tmp_path: Path) -> None:
