@@ -65,7 +65,7 @@ def main() -> int:
     if "status" in arguments.picture:
         photograph(f"{arguments.exporter}/", _IMAGES / "status.png", height=3540)  # all of it
     if "rush" in arguments.picture:
-        photograph(f"{arguments.prometheus}/graph?{urlencode(graphs)}", _IMAGES / "rush.png", height=1580)
+        photograph(f"{arguments.prometheus}/graph?{urlencode(graphs)}", _IMAGES / "rush.png", height=1620)
     return 0
 
 
