@@ -41,7 +41,7 @@ _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 _UNTIL_A_SIGNAL = frozenset({"run", "demo", "simulate", "replay"})
 _LAST_SECONDS = 1.0  # for what is left to close when the work is done
 _SWITCH = 0.0001  # seconds after which the worker thread gives way to the event loop
-_GC = (50_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom
+_GC = (100_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom, each time is a stall
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ All durations are seconds, all instants are seconds since the Unix epoch.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from sys import intern
 from types import MappingProxyType
 from typing import Any
@@ -47,8 +47,18 @@ class Channel(StrEnum):
     OTHER = "other"
 
 
-State = tuple[Status, str]
-"""A status, and the vendor's own word for it."""
+State = tuple[str, str]
+"""A status by its value, and the vendor's own word for it."""
+
+
+@lru_cache(maxsize=1_000)
+def state(status: Status, word: str) -> State:
+    """Return the one State of these, made of plain texts.
+
+    The garbage collector lets go of such a tuple, and of the thousands of mappings that have it as a key: with a
+    Status in it, it would look at all of them again and again, and hold the event loop meanwhile.
+    """
+    return status.value, word
 
 
 class Agent(Struct, frozen=True, gc=False):

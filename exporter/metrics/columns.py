@@ -22,7 +22,7 @@ def _known(keys: Sequence[str], values: Sequence[Any], rest: Labels) -> list[Col
         return []
     if untold:
         told = [value is not None for value in values]
-        keys, values = list(compress(keys, told)), list(compress(values, told))
+        keys, values = tuple(compress(keys, told)), tuple(compress(values, told))
     return [Column(keys, values, rest)]
 
 

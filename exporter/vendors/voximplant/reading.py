@@ -19,6 +19,7 @@ from exporter.model import (
     Total,
     count_by_status,
     count_online,
+    state,
 )
 from exporter.vendors.pages import unique
 from exporter.vendors.voximplant.names import abbreviated
@@ -191,7 +192,7 @@ def _status_day(key: str, records: Iterable[StatusRecord], words: Words) -> Agen
     items: dict[State, list[Item]] = {}
     for record in records:
         for word, item in record.items:
-            items.setdefault((words.status(word), word), []).append(item)
+            items.setdefault(state(words.status(word), word), []).append(item)
 
     def each(together: Callable[[Iterable[float]], float], part: str) -> Mapping[State, Any]:
         read = attrgetter(part)

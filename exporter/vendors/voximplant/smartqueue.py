@@ -9,7 +9,6 @@ from exporter.model import (
     Measure,
     Queue,
     Snapshot,
-    State,
     Status,
     Total,
     count_by_status,
@@ -114,7 +113,7 @@ def _agent(key: str, row: SqAgent, words: Words) -> Agent:
     return Agent(key, name=row.user_display_name or row.user_name, status=status, vendor_status=word)
 
 
-def _doing(row: SqAgent, words: Words) -> State | None:
+def _doing(row: SqAgent, words: Words) -> tuple[Status, str] | None:
     """Return what an agent does: the busiest of the channels; None where none is told."""
     states = [(words.status(word), word) for word in row.words]
     return min(states, key=lambda state: _BUSIEST_FIRST.index(state[0]), default=None)

@@ -17,6 +17,7 @@ from exporter.model import (
     Status,
     Total,
     count_by_status,
+    state,
 )
 from exporter.vendors.pages import check_whole, listed
 from exporter.vendors.zendesk_talk.payloads import (
@@ -64,10 +65,10 @@ class Words(Struct, frozen=True):
         return cls(
             availability,
             call,
-            free=(availability["online"], "online"),
-            occupied=(call["on_call"], "online"),
-            away=(availability["away"], "away"),
-            transfers_only=(availability["transfers_only"], "transfers_only"),
+            free=state(availability["online"], "online"),
+            occupied=state(call["on_call"], "online"),
+            away=state(availability["away"], "away"),
+            transfers_only=state(availability["transfers_only"], "transfers_only"),
         )
 
     def status(self, state: str | None, call: str | UnsetType | None) -> tuple[Status | None, str]:

@@ -47,7 +47,8 @@ def active(users: Iterable[User]) -> Sequence[User]:
 
 
 def _agent(key: str, row: User, words: Words, seen: Seen) -> Agent:
-    status, word = words.state(row.online_status) if row.online_status else (None, "")
+    word = row.online_status or ""
+    status = words.status(word) if word else None
     last = None if row.last_active_time is None else row.last_active_time / 1000
     return Agent(key, row.name, status=status, vendor_status=word, since=seen.get((key, word)), last_active=last)
 

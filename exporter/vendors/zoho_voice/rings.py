@@ -123,7 +123,7 @@ def _wait(call: QueueCall) -> tuple[int, int] | None:
 def _somebody_was_available(call: QueueCall, came: int, left: int, words: Words) -> bool:
     """Whether the call shows an agent who was available while the caller waited."""
     return any(
-        words.state(stay.word)[0] is Status.AVAILABLE and stay.start < left and stay.end > came
+        words.status(stay.word) is Status.AVAILABLE and stay.start < left and stay.end > came
         for audit in call.agent_status
         for stay in stays(audit, left) or ()
     )

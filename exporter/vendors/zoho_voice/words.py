@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from exporter.model import State, Status
+from exporter.model import State, Status, state
 
 AVAILABLE = "Available"
 OFFLINE = "Offline"
@@ -24,9 +24,13 @@ class Words:
     def __init__(self, taught: Mapping[str, Status]) -> None:
         self._known = {**_KNOWN, **taught}
 
+    def status(self, word: str) -> Status:
+        """Return what the word means; OTHER where nobody knows."""
+        return self._known.get(word, Status.OTHER)
+
     def state(self, word: str) -> State:
-        """Return what the word means, and the word; OTHER where nobody knows."""
-        return self._known.get(word, Status.OTHER), word
+        """Return what the word means, and the word."""
+        return state(self.status(word), word)
 
     def unknown(self, words: Iterable[str]) -> frozenset[str]:
         """Return the words that nobody has mapped yet."""
