@@ -21,8 +21,11 @@ from trial import Trial, tried
 
 Record = Callable[[str, object], None]
 
-PLAIN = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+WRITTEN = {
+    "text/plain; version=0.0.4; charset=utf-8",
+    "text/plain; version=1.0.0; charset=utf-8",  # the plain exporter's, which Prometheus reads as well
+    "application/openmetrics-text; version=1.0.0; charset=utf-8",
+}
 ACCEPT: tuple[bytes, ...] = (
     b"",
     b",,,;;;",
@@ -60,7 +63,7 @@ def page_of(reply: Reply) -> Page:
     """Return the page in an answer, as its own headers say it is written."""
     body = gzip.decompress(reply.body) if reply.headers.get("content-encoding") == "gzip" else reply.body
     assert reply.headers.get("content-encoding", "gzip") == "gzip"
-    assert reply.headers["content-type"] in {PLAIN, OPENMETRICS}, reply.headers["content-type"]
+    assert reply.headers["content-type"] in WRITTEN, reply.headers["content-type"]
     return Page(body.decode())
 
 
