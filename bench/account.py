@@ -73,7 +73,7 @@ class Line:
 class Tape(Line):
     """The same few turns again and again, said once and for all: for a vendor who must cost nothing."""
 
-    _TURNS = 3
+    TURNS = 3
 
     def __init__(self, centre: Centre, agents: int) -> None:
         """Say nothing yet."""
@@ -84,12 +84,13 @@ class Tape(Line):
     def turn(self) -> None:
         """Go on to the next turn, or to the first one again."""
         self._number += 1
-        if len(self._said) < self._TURNS:
+        self.seconds = 0.0
+        if len(self._said) < self.TURNS:
             super().turn()
             self._said.append({})
 
     def _body(self, request: Request) -> bytes:
-        said = self._said[self._number % self._TURNS]
+        said = self._said[self._number % self.TURNS]
         if request not in said:
             said[request] = super()._body(request)
         return said[request]

@@ -65,8 +65,8 @@ class House:
         self._told = Answer(0)
 
     async def open(self) -> None:
-        """Let every account poll once, and make the first page."""
-        for account in self._accounts:
+        """Let every account poll until its vendor has said all that it will say, and make the first page."""
+        for account in self._accounts * Tape.TURNS:
             await account.turn()
         self._publisher = Publisher(self._process, lambda: self._store.world, self._changed, self._worker)
 
