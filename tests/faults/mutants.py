@@ -160,7 +160,7 @@ def mutants(name: str, seed: int) -> Iterator[Mutant]:
         place = dice.randrange(len(recording.replies))
         document = recording.documents[place]
         if document is None or dice.random() < 0.4:
-            body = _of_bytes(dice, recording.replies[place].body)
+            body = of_bytes(dice, recording.replies[place].body)
         else:
             for _ in range(dice.choice((1, 1, 1, 2, 3))):
                 document = _of_nodes(dice, document)
@@ -231,7 +231,7 @@ def _replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-def _of_bytes(dice: random.Random, body: bytes) -> bytes:
+def of_bytes(dice: random.Random, body: bytes) -> bytes:
     """Return the bytes with some of them changed, doubled, lost, or put elsewhere."""
     for _ in range(dice.choice((1, 1, 2, 4))):
         here, there = sorted(dice.randrange(len(body) + 1) for _ in range(2))
