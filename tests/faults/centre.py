@@ -1,7 +1,7 @@
 """A Zendesk account that writes into all its numbers which of its answers they come from."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -45,6 +45,8 @@ class Centre:
     """How many answers the present fault, or the last, has spoilt."""
     person: str = "Canary Person{}"  # whom no sink shows by default
     """What each agent is called, told apart by a number."""
+    door: Callable[[Asked], Said | Awaitable[Said] | None] = field(default=lambda _: None)
+    """What is said to who may not come in, and by the token endpoint; None lets in."""
     _silent: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _fault: Fault | None = None
@@ -58,9 +60,11 @@ class Centre:
         """Return how many first pages of an endpoint were asked for."""
         return sum(_endpoint(one) == endpoint and "page=" not in one.target for one in self.asked)
 
-    def answer(self, asked: Asked) -> Said:
+    def answer(self, asked: Asked) -> Said | Awaitable[Said]:
         """Answer as Zendesk does, or as the fault wants it."""
         self.asked.append(asked)
+        if (said := self.door(asked)) is not None:
+            return said
         endpoint = _endpoint(asked)
         number = self._numbers.get(endpoint, 0) + ("page=" not in asked.target)  # all pages are one answer
         self._numbers[endpoint] = number

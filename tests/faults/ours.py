@@ -1,4 +1,7 @@
-"""The exporter itself, the whole program, on a clock that runs faster: `python ours.py SPEED argv...`."""
+"""The exporter itself, the whole program, on a clock that runs faster: `python ours.py SPEED argv...`.
+
+Its environment may name the files by which its wall clock is set and its name look-ups fail: see injected.py.
+"""
 
 import asyncio
 import os
@@ -9,8 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hurry import hurried
-
-from exporter import cli
+from injected import inject
 
 
 def main() -> int:
@@ -19,6 +21,9 @@ def main() -> int:
     INJECT names what is called first, as `module:function`: a fault that must be inside of the process.
     """
     speed, *argv = sys.argv[1:]
+    inject(float(speed), os.environ)
+    from exporter import cli  # not sooner: it takes its clock when it is imported
+
     make = hurried(float(speed))
     loops: list[asyncio.AbstractEventLoop] = []
 

@@ -7,6 +7,7 @@ meant to be ordinary, not bad: a session, `resp.json()`, `Gauge.labels().set()`,
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 from hurry import hurried
+from injected import inject
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 
 log = logging.getLogger("plain")
@@ -120,6 +122,7 @@ def main() -> None:
     parser.add_argument("command")
     parser.add_argument("--config", type=Path)
     arguments = parser.parse_args()
+    inject(arguments.speed, os.environ)
     logging.basicConfig(stream=sys.stderr)
     config = yaml.safe_load(arguments.config.read_text())
     with asyncio.Runner(loop_factory=hurried(arguments.speed)) as runner:

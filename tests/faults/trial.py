@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from centre import AGENTS, QUEUES, TOKEN, Centre, Spoil, served
+from fake_vendor import Asked, Said
 from hurry import INTERVAL, MAX_AGE, SPEED
 from subject import Page, Subject, serving, started
 from watch import DESCRIPTORS, GROWTH_MIB, NEVER_SHOWN, Watch, watched
@@ -145,6 +146,7 @@ async def tried(
     agents: int = 5,
     person: str = "Canary Person{}",
     environment: dict[str, str] | None = None,
+    door: Callable[[Asked], Said | Awaitable[Said] | None] | None = None,
     sick: Centre | None = None,
     headers: Mapping[str, str] = {},
     stderr: int | None = None,
@@ -152,6 +154,8 @@ async def tried(
     """Run a subject against a sick and a sound account, and judge it at the end."""
     async with AsyncExitStack() as stack:
         sick = await stack.enter_async_context(served(sick or Centre("sick", agents, person=person)))
+        if door:
+            sick.door = door
         sound = await stack.enter_async_context(served(Centre("sound", person=person)))
         config = configure(config_of(sick, sound, polling=polling, extra=extra))
         subject = await stack.enter_async_context(
