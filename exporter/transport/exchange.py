@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from aiohttp.resolver import ThreadedResolver
 from isal import isal_zlib
 from msgspec import Struct
 from yarl import URL
@@ -17,6 +16,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.errors import Reason, Transient, Unreadable
 from exporter.transport.faults import failure
+from exporter.transport.names import Names
 from exporter.wire.http import Reply, Request
 
 BODY_CAP = 8 * 2**20
@@ -64,7 +64,7 @@ def open_session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
     """Open one account's connections. Nothing secret, no proxy, no cookie and no netrc lives here."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            ssl=tls, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=_DNS, resolver=ThreadedResolver()
+            ssl=tls, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=_DNS, resolver=Names()
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # aiohttp's own has no cap, and joins any number of gzip members
