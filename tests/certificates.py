@@ -51,14 +51,21 @@ class Authority:
         self._name = _named(name)
         self.cert = self._signed(self._name, self._key, (), authority=True)
 
-    def identity(self, name: str, *names: x509.GeneralName) -> Identity:
-        """Return one who is known by these subject alternative names."""
+    def identity(
+        self, name: str, *names: x509.GeneralName, ended: timedelta | None = None, by_itself: bool = False
+    ) -> Identity:
+        """Return one who is known by these subject alternative names.
+
+        `ended` is how long ago its certificate has expired; `by_itself`, whether nobody but it has signed that.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
 
         def text(encryption: KeySerializationEncryption) -> str:
             return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
 
-        cert = self._signed(_named(name), key, names, authority=False)
+        until = _LIFE if ended is None else -ended
+        signer = key if by_itself else None
+        cert = self._signed(_named(name), key, names, authority=False, until=until, signer=signer)
         return Identity(cert, text(NoEncryption()), text(BestAvailableEncryption(b"a passphrase")))
 
     def _signed(
@@ -68,21 +75,23 @@ class Authority:
         names: tuple[x509.GeneralName, ...],
         *,
         authority: bool,
+        until: timedelta = _LIFE,
+        signer: ec.EllipticCurvePrivateKey | None = None,
     ) -> str:
         now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(self._name)
+            .issuer_name(subject if signer else self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _LIFE)
-            .not_valid_after(now + _LIFE)
+            .not_valid_before(now - 2 * _LIFE)
+            .not_valid_after(now + until)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+        return builder.sign(signer or self._key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def _named(name: str) -> x509.Name:

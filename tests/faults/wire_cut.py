@@ -19,6 +19,7 @@ class Wire:
     mute: bool = False
     """Whether connections are taken, and never answered."""
     accepted: int = 0
+    _deaf: int = 0
     _server: asyncio.Server | None = None
     _ends: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -53,6 +54,10 @@ class Wire:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
+    def deafen(self) -> None:
+        """Let the connections that there are swallow everything from now on, as behind a forgetful firewall."""
+        self._deaf = self.accepted
+
     @asynccontextmanager
     async def black_hole(self) -> AsyncIterator[None]:
         """Let nobody in until the end of the block, and answer nobody: the queue of the port is full."""
@@ -75,6 +80,7 @@ class Wire:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
+        number = self.accepted
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
@@ -87,18 +93,18 @@ class Wire:
                 return
             back, far = await asyncio.open_connection("127.0.0.1", self.upstream)
             self._ends.add(far)
-            await asyncio.gather(_pour(reader, far), _pour(back, writer))
+            await asyncio.gather(self._pour(reader, far, number), self._pour(back, writer, number))
         for end in (writer, far):
             end.close()
             self._ends.discard(end)
 
-
-async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while piece := await source.read(2**16):
-            sink.write(piece)
-            await sink.drain()
-    sink.close()
+    async def _pour(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, number: int) -> None:
+        with suppress(OSError):
+            while piece := await source.read(2**16):
+                if number > self._deaf:
+                    sink.write(piece)
+                    await sink.drain()
+        sink.close()
 
 
 @asynccontextmanager
