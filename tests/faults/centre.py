@@ -72,10 +72,11 @@ class Centre:
         fault = self._fault
         if fault and fnmatchcase(endpoint, fault.endpoint):
             self.struck += 1
-            if fault.lawful:
+            said = fault.spoil(asked, document)
+            if fault.lawful or said == answer(document):  # some faults strike only now and then
                 self.sent.setdefault(endpoint, {})[number] = time.monotonic()
                 self._silent[endpoint, number] = fault.silent
-            return fault.spoil(asked, document)
+            return said
         self.sent.setdefault(endpoint, {})[number] = time.monotonic()
         return answer(document)
 

@@ -166,7 +166,7 @@ async def test_fault_32_a_kept_connection_that_is_closed_at_the_next_question(tr
         return Last() if turns[endpoint] % 2 else answer(sound)
 
     before = await trial.subject.page()
-    with trial.fault(close, "*activity", lawful=True):
+    with trial.fault(close, "*activity"):
         await trial.subject.until(lambda _: min(turns.values()) >= 2, "both are asked twice")
     page = await trial.recovered()
     assert page.sum("poll_failures_total", account="sick") == before.sum("poll_failures_total", account="sick")
