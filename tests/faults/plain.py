@@ -54,8 +54,12 @@ class Account:
     def __init__(self, entry: dict[str, Any], interval: float, metrics: Metrics) -> None:
         self.labels = ("zendesk_talk", entry["name"])
         self.url = entry["options"]["base_url"]
-        token = entry["credentials"]["access_token"]
-        self.session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"})
+        self.credentials = {name.removesuffix("_file"): text for name, text in entry["credentials"].items()}
+        for name, path in entry["credentials"].items():
+            if name.endswith("_file"):
+                self.credentials[name.removesuffix("_file")] = Path(path).read_text().strip()
+        self.token = self.credentials.get("access_token")
+        self.session = aiohttp.ClientSession()
         self.interval = interval
         self.metrics = metrics
 
@@ -74,9 +78,23 @@ class Account:
             await asyncio.sleep(self.interval)
 
     async def get(self, url: str) -> Any:
-        async with self.session.get(url) as reply:
+        if not self.token:
+            await self.log_in()
+        async with self.session.get(url, headers={"Authorization": f"Bearer {self.token}"}) as reply:
+            if reply.status == 401 and "client_id" in self.credentials:
+                await self.log_in()
             reply.raise_for_status()
             return await reply.json()
+
+    async def log_in(self) -> None:
+        kind = "refresh_token" if "refresh_token" in self.credentials else "client_credentials"
+        fields = {**self.credentials, "grant_type": kind}
+        async with self.session.post(f"{self.url}/oauth/tokens", json=fields) as reply:
+            reply.raise_for_status()
+            answer = await reply.json()
+        self.token = answer["access_token"]
+        if "refresh_token" in answer:
+            self.credentials["refresh_token"] = answer["refresh_token"]
 
     async def queues(self, url: str) -> None:
         row = (await self.get(url))["current_queue_activity"]
