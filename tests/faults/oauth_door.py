@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,8 @@ class Door:
     """What the token endpoint says instead, after it has done its work."""
     calls: list[Fields] = field(default_factory=list)
     """The fields of each token call."""
+    at: list[float] = field(default_factory=list)
+    """When each came."""
     wait: asyncio.Event | None = None
     """What a token call waits for."""
     refused: int = 0
@@ -67,6 +70,7 @@ class Door:
 
     def _grant(self, fields: Fields) -> Said:
         self.calls.append(fields)
+        self.at.append(time.monotonic())
         if fields["client_secret"] != self.secret:
             return answer({"error": "invalid_client"}, 401)
         if fields["grant_type"] == "refresh_token" and fields["refresh_token"] != self.refresh:

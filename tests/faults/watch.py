@@ -47,6 +47,7 @@ class Watch:
     """How a scrape may be answered now: a test that makes others right says so for as long as they are."""
     patience: float = SLOWEST
     """Seconds that a scrape may take now; likewise."""
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _latest: dict[tuple[str, str], int] = field(default_factory=dict)
     _seen: dict[str, set[str]] = field(default_factory=dict)
 
@@ -57,20 +58,30 @@ class Watch:
     async def run(self) -> None:
         """Scrape until cancelled."""
         while True:
-            began = time.monotonic()
-            try:
-                status, text = await self.subject.ask("/metrics", Accept_Encoding="gzip")
-            except (aiohttp.ClientError, TimeoutError) as failed:
-                self._accuse(f"O1: a scrape met with {type(failed).__name__}")
-                await asyncio.sleep(EVERY)
-                continue
-            took = time.monotonic() - began
-            self.slowest = max(self.slowest, took)
-            self._require(took < self.patience, f"O2: a scrape took {took:.2f} s")
-            self._require(status in self.lawful, f"O2: a scrape was answered with {status}")
-            if status == 200:
-                self.judge(text, began)
+            async with self._turn:
+                await self._look()
             await asyncio.sleep(EVERY)
+
+    async def _look(self) -> None:
+        began = time.monotonic()
+        try:
+            status, text = await self.subject.ask("/metrics", Accept_Encoding="gzip")
+        except (aiohttp.ClientError, TimeoutError) as failed:
+            self._accuse(f"O1: a scrape met with {type(failed).__name__}")
+            return
+        took = time.monotonic() - began
+        self.slowest = max(self.slowest, took)
+        self._require(took < self.patience, f"O2: a scrape took {took:.2f} s")
+        self._require(status in self.lawful, f"O2: a scrape was answered with {status}")
+        if status == 200:
+            self.judge(text, began)
+
+    @asynccontextmanager
+    async def resting(self) -> AsyncIterator[None]:
+        """Do not look until the end of the block: the program is stopped, or not there. Then begin anew."""
+        async with self._turn:
+            yield
+            self.forget()
 
     def forget(self) -> None:
         """Begin anew: the program was started again, and knows nothing of before."""
