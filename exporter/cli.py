@@ -7,7 +7,6 @@ import gc
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -39,7 +38,6 @@ _LOOPBACK = Listen("127.0.0.1", 10777)
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 _UNTIL_A_SIGNAL = frozenset({"run", "demo", "simulate", "replay"})
-_LAST_SECONDS = 1.0  # for what is left to close when the work is done
 _SWITCH = 0.0001  # seconds after which the worker thread gives way to the event loop
 _GC = (100_000, 20, 50)  # snapshots are large and hold no cycles: look at them seldom, each time is a stall
 
@@ -157,10 +155,6 @@ def complete(work: Coroutine[None, None, int]) -> int:
         except ExceptionGroup as group:
             raise _first(group) from None
         print(end="", flush=True)
-        leave = threading.Timer(_LAST_SECONDS, os._exit, (code,))
-        leave.daemon = True
-        leave.start()  # the loop would wait for name look-ups that nobody needs any more
-    leave.cancel()
     return code
 
 
