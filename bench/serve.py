@@ -23,6 +23,7 @@ from bench.account import Line, Polled, Tape, silence
 from bench.centres import CENTRES
 from exporter import web
 from exporter.cli import complete
+from exporter.metrics.exposition import Page
 from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.publisher import Publisher
 from exporter.store import Store
@@ -73,8 +74,12 @@ class House:
     def site(self) -> web.Site:
         """Return what answers scrapes, as in the exporter."""
         clock = asyncio.get_running_loop().time
+
+        async def page() -> Page:
+            return self._publisher.page  # however old: it is not polled while it is scraped
+
         return web.build(
-            page=lambda: self._publisher.page,
+            page=page,
             world=lambda: self._store.world,
             pulse=lambda: web.Pulse(0.0, clock(), clock()),
             reload=None,

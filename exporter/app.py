@@ -258,7 +258,7 @@ class Exporter:
 
     def _site(self) -> web.Site:
         return web.build(
-            page=lambda: self._publisher.page,
+            page=self._publisher.current,
             world=self._shown,
             pulse=lambda: web.Pulse(self._started, self._beat, self._clock(), self._standing_by()),
             reload=self.reload if self._config.server.reload else None,

@@ -1,6 +1,7 @@
 """Keeps the page up to date: one rendering for each change, away from the event loop."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -15,7 +16,7 @@ _REFRESH = 5.0  # seconds: the process' own metrics change without anybody telli
 
 
 class Publisher:
-    """Holds the current page. A scrape takes it as it is."""
+    """Holds the current page. A scrape takes it as it is, unless something on it has grown too old."""
 
     def __init__(
         self, process: ProcessMetrics, world: Callable[[], World], changed: asyncio.Event, worker: Executor
@@ -27,6 +28,8 @@ class Publisher:
         self._worker = worker
         self._changed = changed
         self.page: Page = self._exposition.render(world())
+        self._expires = math.inf  # of what is on it, on the loop's clock
+        self._renewal = asyncio.Lock()
 
     async def run(self) -> None:
         """Render whenever something changed or grew too old, until cancelled."""
@@ -45,12 +48,23 @@ class Publisher:
             except TimeoutError:
                 continue
 
+    async def current(self) -> Page:
+        """Return the page; if the machine stood still, or is late, without what grew too old meanwhile."""
+        now = asyncio.get_running_loop().time
+        if now() >= self._expires:
+            async with self._renewal:
+                if now() >= self._expires:  # no other scrape has seen to it
+                    await self.publish()
+        return self.page
+
     async def publish(self) -> World:
         """Render the World as it is now, without what is too old, and return what is shown."""
         loop = asyncio.get_running_loop()
         self._changed.clear()
         world = self._world().at(loop.time())
         self.page = await loop.run_in_executor(self._worker, self._exposition.render, world)
+        expiry = world.next_expiry()
+        self._expires = math.inf if expiry is None else expiry
         self._process.series.set(self.page.series)
         self._process.refused.set(self.page.refused)
         self._process.broken.set(len(self.page.broken))

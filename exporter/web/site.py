@@ -58,7 +58,7 @@ _Route = Callable[[web.BaseRequest], Awaitable[_Answer]]
 
 def build(
     *,
-    page: Callable[[], Page],
+    page: Callable[[], Awaitable[Page]],
     world: Callable[[], World],
     pulse: Callable[[], Pulse],
     reload: Callable[[], Awaitable[tuple[str, ...]]] | None,
@@ -84,7 +84,7 @@ def build(
     }
 
     async def metrics(request: web.BaseRequest) -> _Answer:
-        return _page(page(), _header(request, "Accept"), _header(request, "Accept-Encoding"))
+        return _page(await page(), _header(request, "Accept"), _header(request, "Accept-Encoding"))
 
     async def overview(_: web.BaseRequest) -> _Answer:
         parts, now = [], pulse()

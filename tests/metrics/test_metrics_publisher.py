@@ -182,3 +182,29 @@ async def test_a_change_during_the_rendering_is_not_forgotten() -> None:
         worker.submit = meanwhile  # type: ignore[method-assign]  # a World that changes under the pen
         await asyncio.sleep(0.2)
         assert 'channel="voice"} 2\n' in desk.page
+
+
+async def test_a_scrape_after_a_standstill_shows_nothing_that_grew_too_old_meanwhile() -> None:
+    worker = Worker()
+    async with publishing(worker) as desk:
+        desk.store.put(waiting(3, expires=90))
+        await asyncio.sleep(1)
+        assert WAITING in desk.page
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, looptime.LoopTimeEventLoop)
+        loop.setup_looptime(start=loop.time() + 600)  # no timer has fired yet when the first scrapes arrive
+        before = len(worker.times)
+        pages = await asyncio.gather(*(desk.publisher.current() for _ in range(50)))
+        assert not [page for page in pages if WAITING in shown(page, "text")]
+        assert len(worker.times) - before <= 2
+
+
+async def test_a_scrape_does_not_render_what_is_fresh() -> None:
+    worker = Worker()
+    async with publishing(worker) as desk:
+        desk.store.put(waiting(3, expires=90))
+        await asyncio.sleep(1)
+        before = len(worker.times)
+        for _ in range(50):
+            assert await desk.publisher.current() is desk.publisher.page
+        assert len(worker.times) == before

@@ -39,8 +39,13 @@ class Reply(Struct, frozen=True):
 @asynccontextmanager
 async def server(limits: Limits = Limits(), **changes: Any) -> AsyncIterator[int]:  # noqa: B008 - frozen
     """Serve on a free port of the loopback, with what a test does not care about filled in."""
+    made = changes.pop("page", Bytes)
+
+    async def page() -> Any:
+        return made()
+
     parts: dict[str, Any] = {
-        "page": Bytes,
+        "page": page,
         "world": centre,
         "pulse": lambda: Pulse(started=0.0, beat=100.0, now=100.5),
         "reload": None,
