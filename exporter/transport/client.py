@@ -23,10 +23,12 @@ from exporter.transport.rounds import Follow, ask_all
 from exporter.transport.signed import Signed
 from exporter.wire.auth import Scheme, SignedToken, TokenGrant
 from exporter.wire.http import Budget, Call, Reply, Request
+from exporter.wire.verdict import instant
 
 TRIES = 3
 """Of one request, the first included."""
 _NONE: Mapping[str, float] = MappingProxyType({})
+_SKEW = 20.0  # seconds between two clocks: tokens are dated 30 early, so less is never why one is refused
 _TOKEN_PATIENCE = 60.0  # seconds without a byte: a token call is waited for as long as may be
 
 
@@ -198,6 +200,8 @@ class Client:
             if told.limit is not None:
                 self._pace.adopt(told.limit)
         verdict = _page(reply) or self._judge(reply)
+        if isinstance(verdict, Refused):
+            verdict = _dated(verdict, reply)
         if isinstance(verdict, Refused | Transient) or (verdict and verdict.reason is Reason.NOT_FOUND):
             self._doubt(request)
         return reply, verdict
@@ -242,6 +246,15 @@ class Client:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _dated(refused: Refused, reply: Reply) -> Refused:
+    """Add by how much the two clocks differ, where that may be why a token or signature is refused."""
+    told = instant(reply.headers.get("date", ""))
+    ahead = 0.0 if told is None else told - reply.at
+    if abs(ahead) < _SKEW:
+        return refused
+    return Refused(f"{refused.detail}; the vendor's clock is {ahead:+.0f} s from ours")
 
 
 def _page(reply: Reply) -> PollFailed | None:

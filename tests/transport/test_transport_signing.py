@@ -3,6 +3,8 @@
 import base64
 import hmac
 import re
+import time
+from email.utils import formatdate
 from urllib.parse import parse_qsl, quote, unquote
 
 import pytest
@@ -172,3 +174,12 @@ def test_a_signature_shows_nowhere() -> None:
     proof = signature(*KEYS)(Request("sla", "https://va.example.test/q"))
     assert isinstance(proof, Proof)
     assert repr(proof) == "Proof(***)"
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(600, True), (-600, True), (0, False), (None, False)])
+async def test_a_refusal_tells_by_how_much_the_clocks_differ(ahead: float | None, *, told: bool) -> None:
+    dated = {} if ahead is None else {"date": formatdate(time.time() + ahead, usegmt=True)}
+    async with vendor(lambda _: answer({}, 401, **dated)) as site, client() as asking:
+        failure = await failed(asking.collect((Request("agents", f"{site.url}/x"),), nothing, 5))
+    assert failure.reason is Reason.CREDENTIALS
+    assert ("the vendor's clock is" in failure.detail) is told
