@@ -39,8 +39,8 @@ def main() -> int:
         fast = ModuleType("uvloop")
         fast.new_event_loop = new_event_loop  # type: ignore[attr-defined]  # as much of it as the program asks for
         sys.modules["uvloop"] = fast
-    if inject := os.environ.get("INJECT"):
-        module, _, name = inject.partition(":")
+    if first := os.environ.get("INJECT"):
+        module, _, name = first.partition(":")
         getattr(import_module(module), name)()
     return cli.main(argv)
 
