@@ -239,6 +239,7 @@ class Exporter:
                 await part()
             except Exception:  # noqa: BLE001 - whatever it is, it must not end the other parts
                 self._log.exception("part_broke", part=name)
+                self._process.parts_restarted.inc()
             await asyncio.sleep(_RESTART)
 
     async def _heartbeat(self) -> None:

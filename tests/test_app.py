@@ -349,7 +349,8 @@ async def test_a_fault_in_a_poll_ends_neither_the_account_nor_the_others(monkeyp
 
     monkeypatch.setattr(app, "AccountPoll", Fragile)
     async with vendor() as (url, _), running(config(account("bad", url), account("good", url))) as stage:
-        await stage.until(lambda page: up(page, "bad") == up(page, "good") == ["1.0"] * 4)
+        page = await stage.until(lambda page: up(page, "bad") == up(page, "good") == ["1.0"] * 4)
+        assert page["contact_center_exporter_parts_restarted"] == "1.0"
         (told,) = stage.told("part_broke")
         assert (told["part"], told["log_level"], told["exc_info"]) == ("bad", "error", True)
 

@@ -33,6 +33,10 @@ class ProcessMetrics:
         self.log_lines_dropped = gauge(
             "log_lines_dropped", "Log lines lost since the start, because nobody took them."
         )
+        self.parts_restarted = gauge(
+            "parts_restarted",
+            "How often a part, such as the polls of an account, broke by a fault of the exporter and began again.",
+        )
         self.reload_successful = gauge(
             "config_last_reload_successful", "1 if the config was read whole the last time it was tried."
         )
