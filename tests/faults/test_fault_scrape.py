@@ -3,52 +3,24 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from centre import AGENTS, QUEUES, Centre, served
+from big import big
+from centre import AGENTS, QUEUES
 from crowd import HALF, PATIENCE, WHOLE, Line, ask, brisk, lines, rest
 from fake_vendor import Asked, Said, answer
+from granting import silent
 from hurry import INTERVAL, SPEED
-from subject import Subject, serving, started
-from trial import Trial, config_of, tried
-from watch import Watch
+from trial import Trial, tried
 
-ACCOUNTS, PEOPLE = {"ours": 7, "plain": 17}, 999
-"""Of so many agents each: their page, uncompressed, is larger than what the network keeps for a slow reader."""
 BIG = 9 * 2**20
 ZIPPED = {"Accept-Encoding": "gzip"}
 
 Record = Callable[[str, object], None]
-
-
-@asynccontextmanager
-async def big(program: str, folder: Path, speed: float) -> AsyncIterator[Subject]:
-    """Run a subject whose page is big; the oracle judges the last."""
-    centres = [Centre(f"number-{number}", PEOPLE) for number in range(ACCOUNTS[program])]
-    async with AsyncExitStack() as stack:
-        for centre in centres:
-            await stack.enter_async_context(served(centre))
-        config = config_of(*centres).replace("interval: 10s", f"interval: {max(5, 2 * speed):.0f}s")
-        config = config.replace("max_age: 30s", f"max_age: {30 * speed:.0f}s")
-        subject = await stack.enter_async_context(started(program, config, folder, speed=speed))
-        await serving(subject)
-        watch = Watch(subject, centres[0], centres[1:], speed=1)
-        everybody = PEOPLE * len(centres)
-        end = time.monotonic() + subject.patience
-        while (await ask(subject.port)).body.count(b"\ncontact_center_agent_talk_seconds_today{") < everybody:
-            assert time.monotonic() < end, "the page never grew big"
-            await asyncio.sleep(0.3)
-        yield subject
-        status, text = await subject.ask("/metrics")
-        assert status == 200
-        watch.judge(text, time.monotonic())
-        assert not watch.wrong, "\n".join(watch.wrong)
-        assert watch.checked > everybody
-        assert await subject.stop() == 0
 
 
 @pytest.mark.parametrize("speed", [SPEED, pytest.param(1.0, marks=pytest.mark.thorough)])
@@ -131,14 +103,6 @@ async def test_fault_67_five_hundred_scrapes_at_once(
         record_property("scrapes_answered_of_500", len(good))
         record_property("pages_made_for_500_scrapes", len(bodies))
         assert len(bodies) <= 2 + took * speed / 0.1, "a page was made for a scrape"
-
-
-def silent(_asked: Asked, _sound: dict[str, Any]) -> Said:
-    async def nothing() -> AsyncIterator[bytes]:
-        await asyncio.sleep(PATIENCE)
-        yield b""
-
-    return nothing()
 
 
 def broken(_asked: Asked, _sound: dict[str, Any]) -> Said:
