@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ class Granting(Centre):
 
     tokens: int = 0
 
-    def answer(self, asked: Asked) -> Said:
+    def answer(self, asked: Asked) -> Said | Awaitable[Said]:
         """Give out a pair of tokens that lives for a minute, or answer as Zendesk does."""
         if asked.target != "/oauth/tokens":
             return super().answer(asked)
