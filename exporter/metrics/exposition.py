@@ -128,6 +128,7 @@ class _Account:
         self._state: AccountState | None = None
         self._snapshots: dict[str, Snapshot] = {}
         self._columns: dict[str, list[list[Column]]] = {}
+        self._shown: list[list[Column]] = [[]] * len(FAMILIES)
         self.segments = [Segment()] * len(FAMILIES)
 
     def follow(self, state: AccountState) -> None:
@@ -145,9 +146,13 @@ class _Account:
         """Take in the new snapshots, and return the families that have samples of them or had of the old."""
         snapshots = {name: one.held.snapshot for name, one in state.endpoints.items() if one.held}
         touched: set[int] = set()
+        stayed = [name for name in self._snapshots if name in snapshots]
+        ordered = stayed == [
+            name for name in snapshots if name in self._snapshots
+        ]  # of two samples the first counts
         for name in self._snapshots.keys() | snapshots.keys():
             new = snapshots.get(name)
-            if new is self._snapshots.get(name):
+            if ordered and new is self._snapshots.get(name):
                 continue
             old_columns = self._columns.pop(name, [])
             new_columns = [list(family.columns(new)) for family in CENTRE] if new else []
@@ -160,7 +165,11 @@ class _Account:
         return touched
 
     def _replace(self, index: int, columns: Iterable[Column]) -> None:
-        self.segments[index] = segment(FAMILIES[index], self._names, columns, self.segments[index])
+        """Render a family anew, unless it says what it said before."""
+        columns = list(columns)
+        if columns != self._shown[index]:
+            self.segments[index] = segment(FAMILIES[index], self._names, columns, self.segments[index])
+            self._shown[index] = columns
 
 
 def _bare(state: AccountState) -> AccountState:

@@ -205,6 +205,26 @@ def test_whatever_a_snapshot_holds_the_page_is_sound_and_every_sample_accounted_
     assert page.series + page.refused == came(any_world)
 
 
+def test_a_family_that_says_the_same_again_is_not_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = []
+
+    def spy(family: Any, *rest: Any) -> Any:
+        rendered.append(family.name)
+        return segment(family, *rest)
+
+    monkeypatch.setattr("exporter.metrics.exposition.segment", spy)
+    pages, acme = exposition(), full_account()
+    pages.render(world(acme))
+    rendered.clear()
+    again = {
+        name: replace(one, held=replace(one.held, snapshot=replace(one.held.snapshot, agents_online=77)))
+        for name, one in acme.endpoints.items()
+        if one.held
+    }
+    pages.render(world(replace(acme, endpoints=again)))
+    assert rendered == ["agents_online"]
+
+
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_a_page_rendered_step_by_step_equals_one_rendered_from_scratch(data: st.DataObject) -> None:
