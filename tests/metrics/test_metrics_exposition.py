@@ -216,11 +216,10 @@ def test_a_family_that_says_the_same_again_is_not_rendered(monkeypatch: pytest.M
     pages, acme = exposition(), full_account()
     pages.render(world(acme))
     rendered.clear()
-    again = {
-        name: replace(one, held=replace(one.held, snapshot=replace(one.held.snapshot, agents_online=77)))
-        for name, one in acme.endpoints.items()
-        if one.held
-    }
+    held = acme.endpoints["agents"].held
+    assert held
+    changed = replace(held, snapshot=replace(held.snapshot, agents_online=77))
+    again = {**acme.endpoints, "agents": replace(acme.endpoints["agents"], held=changed)}
     pages.render(world(replace(acme, endpoints=again)))
     assert rendered == ["agents_online"]
 
