@@ -50,7 +50,8 @@ async def test_fault_09_brackets_in_brackets(trial: Trial, record_property: Reco
 
     for fault in (raw(b"[" * 100_000), raw(b'{"a":' * 100_000), raw(b"[" * 8_000_000), inside):
         page = await refused(trial, fault, "decode", record=record_property)
-    assert "nested too deeply" in trial.subject.log
+    if trial.subject.program == "ours":
+        assert "nested too deeply" in trial.subject.log
     assert page.of("calls_waiting", account="sick")
     await trial.recovered()
 
