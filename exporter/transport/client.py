@@ -158,6 +158,7 @@ class Client:
         self._silence.check()
         silence.check()
         key = await self._keys.current()
+        asked = _now()
         reply, verdict = await self._ask(request, key, poll)
         if isinstance(verdict, Refused) and key.generation <= poll.generation:
             refused, key = key, await self._keys.renewed(key)
@@ -165,7 +166,7 @@ class Client:
                 reply, verdict = await self._ask(request, key, poll)
         match verdict:
             case None:
-                silence.end()
+                silence.end(asked)
                 return reply
             case Throttled():
                 silence.begin(verdict, clamped(verdict.retry_after))

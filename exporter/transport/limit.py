@@ -88,7 +88,7 @@ class Hold:
 
     def __init__(self) -> None:
         self.failure: PollFailed | None = None
-        self._until = 0.0
+        self._since = self._until = 0.0
         self._key = ""
         self._in_a_row = 0
 
@@ -114,10 +114,16 @@ class Hold:
         if not stands:  # calls that were under way together are refused together: that counts once
             self._in_a_row += 1
         wait = min(longest, FIRST * 2.0 ** (min(self._in_a_row, 10) - 1)) if seconds is None else seconds
+        self._since = now
         self._until = max(self._until if stands else now, now + wait)
         self.failure, self._key = failure, key
 
-    def end(self) -> None:
-        """Forget the failure, and how often it came."""
+    def end(self, asked: float = math.inf) -> None:
+        """Forget the failure, and how often it came; but not one that began after `asked`.
+
+        What was asked before it, and is answered well after it, does not lift it.
+        """
+        if self.failure is not None and self._since >= asked:
+            return
         self.failure = None
         self._in_a_row = 0

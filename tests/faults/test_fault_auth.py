@@ -125,6 +125,7 @@ async def answered(trial: Trial, centre: Centre) -> None:
     )
 
 
+@pytest.mark.thorough  # two starts
 @pytest.mark.ours_only("the plain exporter keeps no tokens")
 async def test_fault_41_a_refresh_token_that_is_replaced_at_each_use(program: str, tmp_path: Path) -> None:
     door, secrets, unkept = Door(rotates=True), Secrets(tmp_path), []
@@ -199,7 +200,7 @@ async def test_fault_42_a_token_whose_answer_is_lost(program: str, tmp_path: Pat
     ("word", "status"),
     [
         ("invalid_grant", 200),
-        ("invalid_client", 401),
+        pytest.param("invalid_client", 401, marks=pytest.mark.thorough),
         pytest.param("invalid_grant", 400, marks=pytest.mark.thorough),
         pytest.param("invalid_client", 200, marks=pytest.mark.thorough),
     ],

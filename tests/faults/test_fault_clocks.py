@@ -47,6 +47,7 @@ def key_pair() -> tuple[str, str]:
     return private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
+@pytest.mark.thorough  # four accounts more
 @pytest.mark.ours_only("the plain exporter signs nothing")
 async def test_fault_51_a_vendor_whose_clock_is_wrong(program: str, tmp_path: Path) -> None:
     """Where it is too wrong, who runs us is told by how much, in the log, on the status page and by `doctor`."""
@@ -66,7 +67,7 @@ async def test_fault_51_a_vendor_whose_clock_is_wrong(program: str, tmp_path: Pa
     credentials: {{account_id: {account.keys.account_id}, key_id: key-id, private_key_file: {tmp_path}/key.pem}}
     options: {{base_url: "{urls["vendor"]}", engine: {account.engine}, application_id: {account.application_id}}}
 """
-        trial = await stack.enter_async_context(tried(program, tmp_path, extra=entries))
+        trial = await stack.enter_async_context(tried(program, tmp_path, extra=entries, speed=6))
         await trial.subject.until(
             lambda page: all(page.value("up", account=f"clock{ahead}") == 1 for ahead in BORNE),
             "the borne ones",

@@ -66,6 +66,7 @@ async def stayed(trial: Trial, file: Path) -> None:
     assert called(file) == ours
 
 
+@pytest.mark.thorough  # case 35 is the everyday one
 async def test_fault_34_a_redirect_within_the_host(program: str, tmp_path: Path) -> None:
     file = tmp_path / "called"
     async with tried(program, tmp_path, environment={"CALLED": str(file)}) as trial:
@@ -92,6 +93,7 @@ async def test_fault_35_a_redirect_to_another_host(program: str, tmp_path: Path)
         assert (other.connections, other.heard) == (0, b"")
 
 
+@pytest.mark.thorough  # it adds a process to what a unit test shows
 async def test_fault_36_an_environment_that_names_a_proxy_and_passwords(program: str, tmp_path: Path) -> None:
     async with stranger() as proxy:
         url = f"http://127.0.0.2:{proxy.port}"

@@ -109,6 +109,7 @@ async def test_fault_29_a_port_where_nobody_listens(program: str, tmp_path: Path
         await trial.recovered()
 
 
+@pytest.mark.thorough  # the port where nobody listens is the everyday one
 @pytest.mark.parametrize(("part", "reason"), [(0, "reset"), (150, "truncated")], ids=["before", "within"])
 async def test_fault_29_a_connection_that_is_reset(trial: Trial, part: int, reason: str) -> None:
     with trial.fault(lambda _, sound: Last(answer(sound)[:part], reset=True)):
@@ -141,6 +142,7 @@ async def test_fault_31_a_host_that_swallows_what_is_sent_to_it(program: str, tm
         await trial.recovered()
 
 
+@pytest.mark.thorough  # the one before is the everyday one
 async def test_fault_31_a_host_that_takes_connections_and_says_nothing(program: str, tmp_path: Path) -> None:
     async with wire() as cut, tried(program, tmp_path, configure=cut.lay) as trial:
         await cut.cut()
@@ -206,7 +208,10 @@ def slowly(bytes_a_second: float, slice_size: int) -> Callable[[Asked, dict[str,
     return lambda _, sound: slices(answer(sound))
 
 
-@pytest.mark.parametrize(("bytes_a_second", "slice_size", "endpoint"), [(1024, 64, AGENTS), (1024, 1, QUEUES)])
+@pytest.mark.parametrize(
+    ("bytes_a_second", "slice_size", "endpoint"),
+    [pytest.param(1024, 64, AGENTS, marks=pytest.mark.thorough), (1024, 1, QUEUES)],
+)
 async def test_fault_33_a_slow_answer_that_comes_in_time(
     trial: Trial, bytes_a_second: float, slice_size: int, endpoint: str
 ) -> None:

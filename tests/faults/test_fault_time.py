@@ -21,7 +21,7 @@ BEAT = INTERVAL / SPEED
 """Seconds of ours between two polls."""
 
 
-@pytest.mark.parametrize("shift", [-HOUR, DAY])
+@pytest.mark.parametrize("shift", [pytest.param(-HOUR, marks=pytest.mark.thorough), DAY])
 async def test_fault_48_a_wall_clock_that_is_set(program: str, tmp_path: Path, shift: float) -> None:
     wall, door, secrets = Wall(tmp_path / "wall", SPEED), Door(life=3600), Secrets(tmp_path)
     environment = {"WALL": str(wall.file)}
@@ -106,6 +106,7 @@ async def test_fault_52_a_poll_that_outlasts_its_interval(program: str, tmp_path
             assert (page.value("polls_skipped_total", account="sick", endpoint=AGENTS) or 0) >= 2
 
 
+@pytest.mark.thorough  # case 31 is the everyday one
 async def test_fault_52_a_vendor_that_is_slower_than_the_interval(trial: Trial) -> None:
     times: list[float] = []
 

@@ -43,7 +43,16 @@ async def refused(trial: Trial) -> None:
         assert page.sum("api_requests_total", account="sick") <= polls + 2  # it would not get better by a retry
 
 
-@pytest.mark.parametrize("impostor", ["expired", "another host", "unknown authority", "self-signed"])
+SELDOM = pytest.mark.thorough  # one is enough for every day
+
+
+@pytest.mark.parametrize(
+    "impostor",
+    [
+        "unknown authority",
+        *(pytest.param(one, marks=SELDOM) for one in ("expired", "another host", "self-signed")),
+    ],
+)
 async def test_fault_30_a_certificate_that_is_swapped_for_a_bad_one(
     program: str, tmp_path: Path, impostor: str
 ) -> None:
@@ -93,6 +102,7 @@ def outdated(port: int, tls: ssl.SSLContext) -> Iterator[list[str]]:
         thread.join()
 
 
+@SELDOM
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 async def test_fault_30_a_server_that_knows_only_old_tls(program: str, tmp_path: Path) -> None:
     known = Authority()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aioresponses import CallbackResult, aioresponses
-from fake_vendor import Asked, Last, Log, answer, client, failed, nothing, vendor
+from fake_vendor import Asked, Last, Log, answer, client, failed, nothing, until, vendor
 
 from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Transient, Unreadable
 from exporter.transport.rounds import PAGES
@@ -476,3 +476,26 @@ async def test_what_was_read_is_let_go_when_it_is_refused_and_not_when_the_garba
         finally:
             tracemalloc.stop()
             gc.enable()
+
+
+async def test_a_silence_outlives_what_was_asked_before_it_and_is_answered_after_it() -> None:
+    refused = asyncio.Event()
+
+    async def answers(asked: Asked) -> bytes:
+        if asked.target == "/first":
+            await refused.wait()
+            return answer()
+        return answer({}, 429, retry_after="60")
+
+    async with vendor(answers) as site, client() as opened:
+
+        def ask(path: str) -> tuple[Request, ...]:
+            return (Request("agents", f"{site.url}/{path}"),)
+
+        first = asyncio.create_task(opened.collect(ask("first"), nothing, SOON))
+        await until(lambda: bool(site.asked))
+        assert isinstance(await failed(opened.collect(ask("second"), nothing, SOON)), Throttled)
+        refused.set()
+        assert await first
+        assert isinstance(await failed(opened.collect(ask("third"), nothing, SOON)), Throttled)
+    assert [one.target for one in site.asked] == ["/first", "/second"]
