@@ -62,7 +62,8 @@ def disk() -> None:
             die()
         if switched_on("slow") and not folder:
             Path(os.environ["FAULT"]).with_suffix(".began").touch()
-            time.sleep(0.15)
+            time.sleep(0.2)
+            Path(os.environ["FAULT"]).with_suffix(".over").touch()
         sync(descriptor)
 
     def replacing(self: Path, target: Path) -> Path:

@@ -106,8 +106,8 @@ async def test_fault_78_no_descriptor_is_left(
         subject = trial.subject
         limited(subject, 1024)
         async with AsyncExitStack() as stack:  # its own limits leave it enough
-            began, most = time.monotonic(), 0
             hostile = await lines(stack, subject.port, 900)
+            began, most = time.monotonic(), subject.descriptors()
             while time.monotonic() < began + 1.5:
                 most = max(most, subject.descriptors())
                 assert (await ask(subject.port)).status == 200
