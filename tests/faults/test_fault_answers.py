@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from centre import AGENTS, QUEUES
 from fake_vendor import Asked, Last, Said, answer
 from spoilt import always, encoded, in_pages, raw, until_closed
@@ -28,6 +29,7 @@ async def test_fault_01_a_page_for_people_where_json_is_due(trial: Trial) -> Non
     await trial.recovered()
 
 
+@pytest.mark.thorough
 async def test_fault_02_json_under_another_content_type(trial: Trial) -> None:
     for kind in ("text/plain; charset=utf-8", "text/html", "application/octet-stream", "nonsense"):
         with trial.fault(encoded(content_type=kind), lawful=True):

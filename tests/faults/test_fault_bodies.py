@@ -43,6 +43,7 @@ async def refused(
     return page
 
 
+@pytest.mark.thorough
 async def test_fault_09_brackets_in_brackets(trial: Trial, record_property: Record) -> None:
     def inside(_asked: Asked, sound: dict[str, Any]) -> Said:
         deep = b"[" * 100_000 + b"]" * 100_000
@@ -76,6 +77,7 @@ async def test_fault_17_half_a_mebibyte_that_becomes_512(trial: Trial, record_pr
     await trial.recovered()
 
 
+@pytest.mark.thorough
 async def test_fault_18_gzip_that_is_none_or_too_many(trial: Trial, record_property: Record) -> None:
     whole = gzip.compress(json.dumps({QUEUES: {}}).encode())
     damaged = whole[:12] + bytes(byte ^ 255 for byte in whole[12:-8]) + whole[-8:]
@@ -114,6 +116,7 @@ def crowd() -> Spoil:
     return lambda *_: pieces()
 
 
+@pytest.mark.thorough
 async def test_fault_19_an_honest_body_of_68_mebibytes(trial: Trial, record_property: Record) -> None:
     await refused(trial, crowd(), "too_large", record=record_property, times=2)
     with trial.fault(crowd(), AGENTS):
@@ -140,8 +143,8 @@ def dripping(first: bytes, drop: bytes, seconds: float) -> Spoil:
     ("first", "drop"),
     [
         pytest.param(HEAD + b"Content-Length: 100000\r\n\r\n", b" ", id="body"),
-        pytest.param(HEAD, b"X-More: and more\r\n", id="headers"),
-        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", id="continue"),
+        pytest.param(HEAD, b"X-More: and more\r\n", id="headers", marks=pytest.mark.thorough),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", id="continue", marks=pytest.mark.thorough),
     ],
 )
 async def test_fault_20_an_answer_without_end(

@@ -26,6 +26,7 @@ async def well(subject: Subject, endpoint: str) -> Page:
     )
 
 
+@pytest.mark.thorough
 @ONE_VENDOR
 async def test_fault_04_a_mapping_in_which_nobody_is(program: str, tmp_path: Path) -> None:
     async with (
@@ -44,6 +45,7 @@ async def test_fault_04_a_mapping_in_which_nobody_is(program: str, tmp_path: Pat
         await trial.subject.until(lambda page: page.of("calls_waiting", account="foreign"), "the queues return")
 
 
+@pytest.mark.thorough
 @ONE_VENDOR
 async def test_fault_24_an_error_with_http_200_at_voximplant(program: str, tmp_path: Path) -> None:
     async with (

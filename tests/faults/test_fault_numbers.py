@@ -53,6 +53,7 @@ def _said(spoil: Spoil, asked: Asked, sound: dict[str, Any]) -> bytes:
     return said
 
 
+@pytest.mark.thorough
 async def test_fault_08_numbers_of_hundreds_of_digits(trial: Trial) -> None:
     before = counted(await trial.subject.page())
     for number in (HUGE, -HUGE, str(HUGE)):
@@ -203,6 +204,7 @@ async def named(program: str, tmp_path: Path) -> AsyncIterator[Trial]:
         yield one
 
 
+@pytest.mark.thorough
 @pytest.mark.ours_only("the plain exporter shows no names")
 async def test_fault_14_two_agents_of_one_name(named: Trial) -> None:
     with named.fault(with_rows(lambda _, row: row | {"name": "Ann Smith"}), AGENTS, lawful=True):
@@ -246,6 +248,7 @@ async def test_fault_15_names_and_words_that_no_page_bears(named: Trial) -> None
     await named.recovered()
 
 
+@pytest.mark.thorough
 async def test_fault_26_numbers_below_zero_and_beyond_reason(trial: Trial) -> None:
     before = counted(await trial.subject.page())
     for value in (-1, -0.5, 1e308, -1e308, 2**53 + 2):

@@ -23,6 +23,7 @@ def leading(where: Any) -> Spoil:
     return led
 
 
+@pytest.mark.thorough
 async def test_fault_21_pages_that_lead_in_a_circle(trial: Trial) -> None:
     asked = len(trial.sick.asked)
     with trial.fault(

@@ -158,7 +158,7 @@ async def tried(program: str, folder: Path, seed: int, count: int, record: Recor
 async def test_mutants_of_requests_are_answered_or_refused(
     program: str, tmp_path: Path, record_property: Record
 ) -> None:
-    await tried(program, tmp_path, 1, 3_200, record_property)
+    await tried(program, tmp_path, 1, 1_600, record_property)
 
 
 @pytest.mark.thorough
