@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import time
@@ -52,8 +53,7 @@ def disk() -> None:
 
     def writing(file: Path, content: bytes) -> None:
         if switched_on("half"):
-            file.with_name(f"{file.name}.new").write_bytes(content[: len(content) // 2])
-            die()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) // 2, resource.RLIM_INFINITY))
         write(file, content)
 
     def syncing(descriptor: int) -> None:
@@ -71,6 +71,7 @@ def disk() -> None:
             die()
         return replace(self, target)
 
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # who writes more than the limit dies of it
     grants._write = writing
     os.fsync = syncing  # type: ignore[assignment]
     Path.replace = replacing  # type: ignore[assignment,method-assign]
