@@ -22,6 +22,7 @@ def failing(name: str, reasons: set[str], page: Page) -> bool:
     return any(value > 1 and labels["reason"] in reasons for labels, value in told)
 
 
+@pytest.mark.thorough
 async def test_fault_75_nothing_that_it_needs_is_there(
     program: str, tmp_path: Path, record_property: Record
 ) -> None:
@@ -72,6 +73,7 @@ async def buggy(tmp_path: Path) -> AsyncIterator[Trial]:
         yield trial
 
 
+@pytest.mark.thorough
 @pytest.mark.ours_only("the fault is in the code of ours")
 async def test_fault_76_what_reads_an_answer_breaks(buggy: Trial) -> None:
     fault = buggy.subject.folder / "fault"

@@ -84,6 +84,7 @@ def test_fault_56_keys_and_types_that_do_not_exist(command: str, program: str, t
     assert (found.code, found.said) == (2, f"{missing}: cannot be read: no such file or directory\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.ours_only("the plain exporter knows one vendor")
 async def test_fault_60_a_text_that_yaml_would_change(tmp_path: Path) -> None:
     rows = [
