@@ -31,6 +31,7 @@ _PATIENCE = 5  # failures in a row before an endpoint is asked less often
 _MOST_DOUBLINGS = 16  # of the interval: more than lead to the longest pause, and no more than a float bears
 _LIVE = 2  # intervals between two polls of an endpoint whose latest success still says that the vendor answers
 _STANDING = (Throttled, Refused, GrantLost)  # the client holds them for the account, and lets no call through
+_AGE_ROUNDING = 2.0  # seconds: a cache tells whole ones, and an answer is on its way for a while
 _MOST_WORDS = 20  # unknown status words that are logged, each once
 
 
@@ -231,7 +232,7 @@ class AccountPoll:
         replies = await ask(self._vendor, endpoint, moment, self._asker, self._paces[endpoint].deadline)
         age = max((kept_for(reply.headers) for reply in replies), default=0.0)
         held = self._seen.get(endpoint)
-        if age >= self._paces[endpoint].max_age or (age and held and at - age < held.taken):
+        if age >= self._paces[endpoint].max_age or (age and held and at - age < held.taken - _AGE_ROUNDING):
             raise Unreadable(
                 Reason.STALE,
                 f"a cache answered with what is {age:.0f} s old; keep caches off the way to the vendor",

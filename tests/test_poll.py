@@ -718,7 +718,7 @@ async def test_what_a_cache_had_kept_is_as_old_as_it_says_and_leaves_the_sooner(
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize("age", ["31", "90", "9" * 10])
+@pytest.mark.parametrize("age", ["33", "90", "9" * 10])
 async def test_what_is_older_than_what_is_shown_is_not_shown(age: str) -> None:
     stage = Stage(row(lines(1), lines(2)))
     task = asyncio.create_task(stage.poll.run())
@@ -727,6 +727,17 @@ async def test_what_is_older_than_what_is_shown_is_not_shown(age: str) -> None:
     await asyncio.sleep(INTERVAL)
     assert stage.page()[WAITING] == "1"
     assert stage.count(Event.POLL_FAILED, "queues", "stale") == 1
+    task.cancel()
+
+
+@pytest.mark.looptime
+async def test_the_same_answer_out_of_a_cache_is_as_new_as_before_within_what_its_age_is_rounded_by() -> None:
+    stage = Stage(row(lines(1), lines(2)))
+    task = asyncio.create_task(stage.poll.run())
+    await asyncio.sleep(first(stage) + 1)
+    stage.centre.headers = {"age": "31"}
+    await asyncio.sleep(INTERVAL)
+    assert stage.page()[WAITING] == "2"
     task.cancel()
 
 
