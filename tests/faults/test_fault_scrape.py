@@ -32,7 +32,8 @@ async def test_fault_65_headers_that_never_end_and_silence(
         async with AsyncExitStack() as stack:
             began = time.monotonic()
             hostile = await lines(stack, port, 200, HALF) + await lines(stack, port, 200)
-            assert trial.subject.descriptors() > trial.baseline["descriptors"] + 200, "they never came in"
+            if speed == 1:  # at another they may be gone already
+                assert trial.subject.descriptors() > trial.baseline["descriptors"] + 200, "they never came in"
             closing = asyncio.gather(*map(rest, hostile))
             while not closing.done():
                 asked = time.monotonic()
