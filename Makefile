@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LISTEN ?= 127.0.0.1:10777
+MINUTES ?= 60
 ENGINE ?= $(notdir $(firstword $(foreach engine,docker podman buildah,$(shell command -v $(engine)))))
 IMAGE ?= contact-center-exporter
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
@@ -9,7 +10,7 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 BUILDING = BUILDAH_FORMAT=docker $(ENGINE) build --build-arg VERSION=$(VERSION) --build-arg SOURCE=$(SOURCE) \
   --build-arg REVISION=$(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null) $(BUILD)
 
-.PHONY: help demo stack test check boards bench docs picture image sbom lock clean
+.PHONY: help demo stack test check boards bench faults soak docs picture image sbom lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -39,6 +40,12 @@ boards: .venv/development ## write grafana/dashboards/*.json anew; DOCS=https://
 
 bench: .venv/development ## write the figures of docs/performance.md anew, beside the peers; PART=scrape alone
 	$(BIN)/python -m bench $(PART)
+
+faults: .venv/development ## 90 faults and a plain exporter to compare: docs/reliability.md, in a quarter of an hour
+	$(BIN)/python scripts/faults.py
+
+soak: .venv/development ## MINUTES=60 of 50 accounts with 10 % faults: what grows meanwhile
+	$(BIN)/pytest tests/faults -m "" -k fault_82 --minutes $(MINUTES) --log-cli-level INFO
 
 picture: .venv/development ## docs/images anew from a `make stack` of 20 minutes ago; needs chromium
 	$(BIN)/python scripts/picture.py

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,15 +16,23 @@ from hurry import INTERVAL, MAX_AGE, SPEED
 from subject import Page, Subject, serving, started
 from watch import DESCRIPTORS, GROWTH_MIB, NEVER_SHOWN, Watch, watched
 
+_ended: list[Watch] = []
+"""The watches of the present test, for the report."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--subject", choices=("ours", "plain"), default="ours", help="who suffers tests/faults")
+    parser.addoption("--minutes", type=float, default=1.0, help="how long the soak of test_fault_82 lasts")
 
 
 @pytest.fixture
-def program(request: pytest.FixtureRequest) -> str:
+def program(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[str]:
     """Who suffers: `ours`, or `plain` for the negative control."""
-    return str(request.config.getoption("--subject"))
+    _ended.clear()
+    yield str(request.config.getoption("--subject"))
+    for watch in _ended:
+        for name, figure in watch.figures.items():
+            record_property(name, figure)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -178,6 +186,7 @@ async def tried(
         )
         await serving(subject)
         watch = Watch(subject, sick, [sound], speed)
+        _ended.append(watch)
         trial = Trial(subject, sick, sound, watch, speed)
         async with watched(watch):
             await trial.settled()

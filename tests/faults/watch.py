@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,6 +54,16 @@ class Watch:
     @property
     def oldest_allowed(self) -> float:
         return MAX_AGE / self.speed + SLACK
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What the report sums up."""
+        return {
+            "oracle: scrapes": self.scrapes,
+            "oracle: numbers": self.checked,
+            "oracle: slowest scrape, s": round(self.slowest, 4),
+            "oracle: oldest number, s": round(self.oldest, 2),
+        }
 
     async def run(self) -> None:
         """Scrape until cancelled."""

@@ -1,0 +1,199 @@
+"""Runs tests/faults against the exporter and against the plain one, and writes docs/reliability.md.
+
+All between the page's markers is counted from the two JUnit reports. A test `test_fault_NN_...` belongs to case
+NN. `record_property(name, figure)` puts a figure beside it; `tried`, the number of random trials of which none may
+go wrong, puts the test among the statistics. Fails where a case has no test or was not survived.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from msgspec import Struct
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "reliability.md"
+GROUPS = {
+    "A. Vendor answers": range(1, 27),
+    "B. Network": range(27, 38),
+    "C. Authorisation": range(38, 48),
+    "D. Time": range(48, 56),
+    "E. Configuration": range(56, 65),
+    "F. Scrapes": range(65, 73),
+    "G. Life cycle": range(73, 80),
+    "H. Scale": range(80, 84),
+    "I. Security and privacy": range(84, 91),
+}
+_SLOWEST = 5
+_PYTEST = (".venv/bin/pytest", "tests/faults", "-m", "")
+_CASE = re.compile(r"test_fault_(\d\d)_(\w+)")
+_ORACLE = ("oracle: scrapes", "oracle: numbers", "oracle: slowest scrape, s", "oracle: oldest number, s")
+_SURVIVED, _FELL, _UNASKED = "survived", "**fell**", "—"
+
+Figures = Mapping[str, str]
+
+
+class Test(Struct, frozen=True):
+    """One test, or one of its parameters, as the report tells it."""
+
+    name: str
+    """With its parameter."""
+    result: str
+    seconds: float
+    figures: Figures
+    why: str = ""
+    """What a skip gives as its reason; empty for the others."""
+
+
+class Case(Struct, frozen=True):
+    """One of the 90, as all its tests together tell it."""
+
+    number: int
+    sentence: str
+    result: str
+    why: str
+    """What part of it was skipped for; empty where none was."""
+    figures: Figures
+
+
+def main() -> int:
+    """Run both, write the page, and print what fell and what took longest."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        ours, control = (_run(subject, Path(folder)) for subject in ("ours", "plain"))
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    page = PAGE.read_text("utf-8")
+    marked = f"<!-- begin faults -->\n\n{report(ours, control)}\n<!-- end faults -->"
+    PAGE.write_text(re.sub(r"<!-- begin faults -->.*<!-- end faults -->", lambda _: marked, page, flags=re.DOTALL))
+    print(f"{minutes} min {seconds} s. The slowest:")
+    for one in sorted(ours + control, key=lambda test: -test.seconds)[:_SLOWEST]:
+        print(f"  {one.seconds:6.1f} s  {one.name}")
+    unwell = [case for case in cases(ours) if case.result != _SURVIVED]
+    for case in unwell:
+        print(f"  {case.number:02} {case.sentence}: {case.result} {case.why}")
+    return 1 if unwell else 0
+
+
+def _run(subject: str, folder: Path) -> list[Test]:
+    path = folder / f"{subject}.xml"
+    words = (f"--subject={subject}", f"--junitxml={path}", "--numprocesses=auto", "--dist=worksteal", "--quiet")
+    told = subprocess.run((*_PYTEST, *words), cwd=ROOT, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
+    print(f"{subject}: {told.stdout.strip().splitlines()[-1]}", flush=True)
+    return tests(path.read_text("utf-8"))
+
+
+def tests(xml: str) -> list[Test]:
+    """Return every test of a JUnit report."""
+    return [_test(node) for node in ET.fromstring(xml).iter("testcase")]  # noqa: S314 - pytest wrote it for us
+
+
+def _test(node: ET.Element) -> Test:
+    figures = _worst({one.attrib["name"]: one.attrib["value"]} for one in node.iter("property"))
+    name, seconds = node.attrib["name"], float(node.attrib["time"])
+    if node.find("failure") is not None or node.find("error") is not None:
+        return Test(name, _FELL, seconds, figures)
+    skipped = node.find("skipped")
+    if skipped is not None:
+        return Test(name, _UNASKED, seconds, figures, skipped.attrib.get("message", ""))
+    return Test(name, _SURVIVED, seconds, figures)
+
+
+def cases(told: Iterable[Test], groups: Mapping[str, range] = GROUPS) -> list[Case]:
+    """Return the cases in their order; one without a test was not survived."""
+    of: dict[int, list[Test]] = {number: [] for numbers in groups.values() for number in numbers}
+    for one in told:
+        if (found := _CASE.match(one.name)) and int(found[1]) in of:
+            of[int(found[1])].append(one)
+    return [_case(number, some) for number, some in of.items()]
+
+
+def _case(number: int, some: Sequence[Test]) -> Case:
+    if not some:
+        return Case(number, "no test", _UNASKED, "", {})
+    sentences = sorted({_sentence(one.name.partition("[")[0]) for one in some})
+    results = {one.result for one in some}
+    result = next(result for result in (_FELL, _SURVIVED, _UNASKED) if result in results)
+    why = "; ".join(sorted({one.why for one in some if one.why}))
+    return Case(number, "; ".join(sentences), result, why, _worst(one.figures for one in some))
+
+
+def _worst(several: Iterable[Figures]) -> Figures:
+    """Return each figure once: the greatest where they are numbers, else the last."""
+    worst: dict[str, str] = {}
+    for figures in several:
+        for name, value in figures.items():
+            before = worst.get(name)
+            worst[name] = value if before is None else _greater(before, value)
+    return worst
+
+
+def _greater(before: str, value: str) -> str:
+    try:
+        return max(before, value, key=float)
+    except ValueError:
+        return value
+
+
+def report(ours: Sequence[Test], control: Sequence[Test], groups: Mapping[str, range] = GROUPS) -> str:
+    """Return the Markdown of both runs."""
+    mine, plain = cases(ours, groups), cases(control, groups)
+    survived, held = Counter(case.result for case in mine), Counter(case.result for case in plain)
+    asked = held[_SURVIVED] + held[_FELL]
+    rows = {one.number: _row(one, other) for one, other in zip(mine, plain, strict=True)}
+    tables = (
+        f"### {title}\n\n| Case | What goes wrong | Ours | Plain | Figures |\n| ---: | --- | --- | --- | --- |\n"
+        + "".join(rows[number] for number in numbers)
+        for title, numbers in groups.items()
+    )
+    counts = (
+        f"**Ours: {survived[_SURVIVED]} of {len(mine)} survived.** "
+        f"The plain exporter: {held[_SURVIVED]} of the {asked} that it can be asked.\n"
+    )
+    return "\n".join((counts, *_oracle(ours), *tables, *_statistics(ours)))
+
+
+def _row(mine: Case, plain: Case) -> str:
+    shown = (f"{name} {value}" for name, value in mine.figures.items() if name not in (*_ORACLE, "tried"))
+    result = f"{mine.result} (skipped: {mine.why})" if mine.why else mine.result
+    cells = (f"{mine.number:02}", mine.sentence, result, plain.result, "; ".join(shown))
+    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
+
+
+def _oracle(ours: Iterable[Test]) -> Iterator[str]:
+    seen = [one.figures for one in ours if _ORACLE[0] in one.figures]
+    if seen:
+        scrapes, numbers = (sum(int(one[name]) for one in seen) for name in _ORACLE[:2])
+        slowest, oldest = (max(float(one[name]) for one in seen) for name in _ORACLE[2:])
+        yield (
+            f"In {len(seen)} runs the oracle held {numbers:,} numbers on {scrapes:,} scrapes against what the "
+            f"accounts had sent. The slowest scrape took {slowest * 1000:.0f} ms, the oldest number was "
+            f"{oldest:.1f} s old.\n"
+        )
+
+
+def _statistics(ours: Iterable[Test]) -> Iterator[str]:
+    """Yield a table of the random trials: none wrong of n means less than 3 in n, at 95 % (the rule of three)."""
+    tried = [one for one in ours if "tried" in one.figures]
+    if tried:
+        yield "### Tried at random\n\n| What | Tried | Wrong | At 95 %, at most | Test |"
+        yield "| --- | ---: | ---: | ---: | --- |"
+        for one in tried:
+            count = int(one.figures["tried"])
+            result = ("0", f"3 in {count:,}") if one.result == _SURVIVED else ("**some**", "?")
+            yield f"| {' | '.join((_sentence(one.name), f'{count:,}', *result, f'`{one.name}`'))} |"
+        yield ""
+
+
+def _sentence(name: str) -> str:
+    found = _CASE.match(name)
+    return (found[2] + name[found.end() :] if found else name.removeprefix("test_")).replace("_", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
