@@ -40,19 +40,27 @@ async def ask_all(requests: tuple[Request, ...], follow: Follow, ask: Ask) -> tu
 
 
 async def _answers(wave: Mapping[_Place, Request], ask: Ask) -> dict[_Place, Reply]:
+    """Return the answers to one round, or raise its first failure.
+
+    By no TaskGroup: up to Python 3.12 a failure hides from it that the poll was cancelled in the same instant, and
+    what is not told that it was cancelled goes on for ever.
+    """
+    tasks = {place: asyncio.create_task(ask(request)) for place, request in wave.items()}
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = {place: group.create_task(ask(request)) for place, request in wave.items()}
-    except ExceptionGroup as failures:
-        first = failures.exceptions[0]
-    else:
-        outcomes = {place: task.result() for place, task in tasks.items()}
-        replies = {place: outcome for place, outcome in outcomes.items() if isinstance(outcome, Reply)}
-        refusals = [outcome for outcome in outcomes.values() if isinstance(outcome, PollFailed)]
-        if replies or not refusals:
-            return replies
-        first = refusals[0]  # where nothing at all was answered, the endpoint itself is not for us
-    raise first
+        await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.wait(tasks.values())
+    failures = [failure for task in tasks.values() if not task.cancelled() and (failure := task.exception())]
+    if failures:
+        raise failures[0]
+    outcomes = {place: task.result() for place, task in tasks.items()}
+    replies = {place: outcome for place, outcome in outcomes.items() if isinstance(outcome, Reply)}
+    refusals = [outcome for outcome in outcomes.values() if isinstance(outcome, PollFailed)]
+    if refusals and not replies:  # where nothing at all was answered, the endpoint itself is not for us
+        raise refusals[0]
+    return replies
 
 
 class _Path:
