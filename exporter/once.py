@@ -14,7 +14,7 @@ from exporter.errors import PollFailed
 from exporter.metrics.families import CENTRE
 from exporter.model import Snapshot
 from exporter.plan import paces, vendor_of
-from exporter.poll import Ledger, ask
+from exporter.poll import Ledger, ask, broken
 from exporter.transport import Client
 from exporter.vendors.contract import Endpoint, Moment, Vendor
 from exporter.wire.http import Reply
@@ -46,7 +46,11 @@ async def look_once(
     async with opened(account, vendor, ledger=ledger, state_dir=state_dir, tls=tls, log=log) as client:
         seen: dict[str, Snapshot] = {}
         for endpoint in vendor.endpoints:
-            look = await _look(vendor, endpoint, client, seen, pace[endpoint.name].deadline)
+            try:
+                look = await _look(vendor, endpoint, client, seen, pace[endpoint.name].deadline)
+            except Exception as fault:
+                log.exception("look_broke", vendor=account.vendor, account=account.name, endpoint=endpoint.name)
+                look = Look(endpoint, failure=broken(fault))
             if look.snapshot:
                 seen[endpoint.name] = look.snapshot
             looks.append(look)

@@ -94,6 +94,11 @@ async def ask(vendor: Vendor, endpoint: str, moment: Moment, asker: Asker, deadl
     return await asker.collect(vendor.requests(endpoint, moment), follow, deadline)
 
 
+def broken(fault: Exception) -> PollFailed:
+    """Return what a poll fails with where a fault of our own ends it."""
+    return Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")
+
+
 class Ledger:
     """Writes down what the transport does for an account."""
 
@@ -206,7 +211,7 @@ class AccountPoll:
             failure: PollFailed | None = failed.with_traceback(None)  # its frames hold the answers
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not end the loop: it is told, and tried again
             self._log.exception("poll_broke", endpoint=endpoint)
-            failure = Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")
+            failure = broken(fault)
         else:
             failure = None
             expires = began + min(self._paces[endpoint].max_age - age, (shown.window_end or math.inf) - at)

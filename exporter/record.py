@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,13 +11,17 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from exporter.config import Account
+from exporter.config.secrets import secrets_in
+from exporter.log.redaction import Redaction
 from exporter.once import Look, look_once
 from exporter.poll import Ledger
 from exporter.simulator.recorded import ORIGIN, arguments, place
 from exporter.tally import Tally
 from exporter.wire.http import Reply
 
-_PERSONAL = re.compile(r"name|mail|phone|number|avatar|photo|pict|address|caller|token|secret|key$", re.IGNORECASE)
+_PERSONAL = re.compile(
+    r"name|mail|phone|number|avatar|photo|pict|address|caller|token|secret|authori[sz]ation|key$", re.IGNORECASE
+)
 _REVEALING = re.compile(r"[^\s@]@[^\s@]+\.|^\+[0-9 ]{6,}$")  # an e-mail address, a phone number
 _STRUCTURAL = re.compile(r"phone_number_ids?$|agent_number$", re.IGNORECASE)  # ids, by which rows are joined
 
@@ -33,7 +38,10 @@ async def record(
     account: Account, folder: Path, state_dir: Path | None, tls: ssl.SSLContext, log: FilteringBoundLogger
 ) -> list[Written]:
     """Poll every endpoint of the account once, and keep each answer in a file at the path of its URL."""
-    veil = Veil()
+    secrets = tuple(secrets_in(account))
+    redaction = Redaction(lambda: (secret.reveal() for secret in secrets))
+    redaction.refresh()
+    veil = Veil(redaction.secretless)
     looks = await look_once(account, Ledger(Tally(), None), state_dir, tls, log)
     return [_written(look, folder, veil) for look in looks]
 
@@ -61,7 +69,9 @@ def _write(reply: Reply, folder: Path, veil: "Veil") -> Path:
 class Veil:
     """Puts the same made-up word in the place of the same personal one, through a whole recording."""
 
-    def __init__(self) -> None:
+    def __init__(self, secretless: Callable[[str], str] = str) -> None:
+        """Put what `secretless` returns in the place of any other text: a vendor may repeat what we sent."""
+        self._secretless = secretless
         self._words: dict[str, str] = {}
 
     def over(self, node: Any, field: str = "", *, personal: bool = False) -> Any:
@@ -72,7 +82,8 @@ class Veil:
         if isinstance(node, list):
             return [self.over(value, field, personal=personal) for value in node]
         if isinstance(node, str):
-            return self._word(node, field) if node and (personal or _REVEALING.search(node)) else node
+            hidden = node and (personal or _REVEALING.search(node))
+            return self._word(node, field) if hidden else self._secretless(node)
         return 0 if personal and isinstance(node, int | float) and not isinstance(node, bool) else node
 
     def _key(self, key: str) -> str:

@@ -21,6 +21,7 @@ from exporter.simulator.server import serve
 from exporter.simulator.zendesk_oauth import ZendeskKeys
 from exporter.simulator.zendesk_talk import Plan, ZendeskAccount, ZendeskTalk
 from exporter.transport import tls_context
+from exporter.vendors.zendesk_talk import vendor
 from exporter.vendors.zendesk_talk.options import GroupOption, QueueOption, ZendeskCredentials, ZendeskOptions
 from exporter.wire.http import Budget
 from exporter.wire.secret import Secret
@@ -124,6 +125,17 @@ async def test_an_endpoint_that_may_not_be_read_fails_alone() -> None:
     assert lines[4].startswith(
         "                            not on /metrics, until this is mended: agents, agent_status,"
     )
+
+
+async def test_a_fault_of_our_own_costs_one_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("client-secret")
+
+    monkeypatch.setattr(vendor, "read_agents", broken)
+    text = told(await examined())
+    assert "agents_activity         FAILED  internal: a fault of the exporter itself: RuntimeError\n" in text
+    assert "account_overview        ok" in text
+    assert "client-secret" not in text
 
 
 async def test_a_wrong_secret_fails_every_endpoint_and_is_not_told() -> None:

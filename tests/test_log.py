@@ -215,6 +215,7 @@ def test_a_field_with_the_name_of_a_secret_or_a_person_is_hidden(name: str) -> N
     ("text", "shown"),
     [
         ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer ***"),
+        ("{'auth': 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln-bmF0'}", "{'auth': '***'}"),
         ("https://acme.example/api?api_key=abc&x=1 failed", "https://acme.example/api?*** failed"),
         ("sent client_secret=abc123&scope=read", "sent client_secret=***&scope=read"),
         ('{"access_token": "abc123", "n": 1}', '{"access_token": "***", "n": 1}'),

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.log.redaction import Redaction
 from exporter.record import Veil
 from exporter.simulator.exchange import Asked
 from exporter.simulator.recorded import Recorded, arguments, place
@@ -27,6 +28,17 @@ def test_what_is_anybodys_own_is_replaced_wherever_it_stands() -> None:
     assert (veiled["agent_id"], veiled["phone_number_ids"]) == (7, [1, 2])
     assert veiled["forwarding_number"] == 0
     assert veiled["agents"][1]["name"] is None
+
+
+def test_what_a_vendor_repeats_of_our_secrets_is_not_kept_and_the_next_page_is() -> None:
+    redaction = Redaction(lambda: ["k3y of the account"])
+    redaction.refresh()
+    document = {"debug": "you sent k3y%20of%20the%20account, Bearer abc.def", "next": "https://a.example/?page=2"}
+    assert Veil(redaction.secretless).over({**document, "headers": {"authorization": "abc"}}) == {
+        "debug": "you sent ***, Bearer ***",
+        "next": "https://a.example/?page=2",
+        "headers": {"authorization": "authorization 1"},
+    }
 
 
 @pytest.mark.parametrize("query", [(), (("ids", "1,2"),), (("ids", ",".join(map(str, range(1000)))),)])

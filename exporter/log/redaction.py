@@ -21,9 +21,9 @@ _SENSITIVE = re.compile(
     r"|(agent|user|first|last|full|display|caller)_?name|e_?mail|phone",
     re.IGNORECASE,
 )
-_LOOKS = (
+_TOKENS = (
     (re.compile(r"\b(bearer|basic|zoho-oauthtoken)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {_HIDDEN}"),
-    (re.compile(r"(\bhttps?://[^\s?\"'<>]+)\?[^\s\"'<>]+", re.IGNORECASE), rf"\1?{_HIDDEN}"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), _HIDDEN),  # a JWT
     (
         re.compile(
             r"((?:token|secret|passw(?:or)?d|(?:api|app|private)[_-]?key|signature|authorization)[\w-]{0,32}"
@@ -32,6 +32,11 @@ _LOOKS = (
         ),
         rf"\1{_HIDDEN}",
     ),
+)
+_LOOKS = (
+    _TOKENS[0],
+    (re.compile(r"(\bhttps?://[^\s?\"'<>]+)\?[^\s\"'<>]+", re.IGNORECASE), rf"\1?{_HIDDEN}"),
+    *_TOKENS[1:],
     (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"), _HIDDEN),
 )
 
@@ -70,6 +75,10 @@ class Redaction:
         text = self._clean(text[-_SEEN:])
         return text if len(text) <= _TRACE else f"…{text[1 - _TRACE :]}"
 
+    def secretless(self, text: str) -> str:
+        """Return a text of any length without the secrets in it; addresses stay."""
+        return self._without(text, _TOKENS)
+
     def _number(self, value: float) -> object:
         text = _told(value)
         shown = self._short(text)
@@ -86,12 +95,15 @@ class Redaction:
         return text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}…"
 
     def _clean(self, text: str) -> str:
+        return self._without(text, _LOOKS)
+
+    def _without(self, text: str, looks: Iterable[tuple[re.Pattern[str], str]]) -> str:
         lower = text.lower()
         beginnings = {lower[place : place + _SHORTEST] for place in range(len(lower))} & self._forms.keys()
         found = (form for beginning in beginnings for form in self._forms[beginning] if form.lower() in lower)
         for form in sorted(found, key=len, reverse=True):
             text = re.sub(re.escape(form), _HIDDEN, text, flags=re.IGNORECASE)
-        for pattern, shown in _LOOKS:
+        for pattern, shown in looks:
             text = pattern.sub(shown, text)
         return text
 
