@@ -11,6 +11,9 @@ from exporter.wire.http import Reply, Request
 PAGES = 1_000
 """Follow-ups of one poll: more than any account has pages, and an end to a page that leads on for ever."""
 
+WEIGHT = 64 * 2**20
+"""Bytes of all answers of one poll together: they are in memory until the last is there."""
+
 Follow = Callable[[Reply, tuple[Reply, ...]], tuple[Request, ...]]
 """Returns what a reply leads to; it is told the replies of the earlier rounds as well."""
 Ask = Callable[[Request], Coroutine[Any, Any, Reply | PollFailed]]
@@ -25,10 +28,16 @@ async def ask_all(requests: tuple[Request, ...], follow: Follow, ask: Ask) -> tu
         PollFailed: the first failure.
     """
     path = _Path(requests)
+
+    async def weighed(request: Request) -> Reply | PollFailed:
+        answer = await ask(request)
+        path.weigh(answer)
+        return answer
+
     found: dict[_Place, Reply] = {}
     wave: dict[_Place, Request] = {(n,): request for n, request in enumerate(requests)}
     while wave:
-        replies = await _answers(wave, ask)
+        replies = await _answers(wave, weighed)
         before = _ordered(found)
         wave = {
             (*place, n): path.admit(request, reply.request)
@@ -69,6 +78,21 @@ class _Path:
     def __init__(self, requests: tuple[Request, ...]) -> None:
         self._asked = {_identity(request) for request in requests}
         self._follow_ups = 0
+        self._weight = 0
+
+    def weigh(self, answer: Reply | PollFailed) -> None:
+        """Take one more answer.
+
+        Raises:
+            Unreadable: all together are too much.
+        """
+        if isinstance(answer, Reply):
+            self._weight += len(answer.body)
+            if self._weight > WEIGHT:
+                raise Unreadable(
+                    Reason.TOO_LARGE,
+                    f"the answers of one poll are larger than {WEIGHT} bytes; ask for less at a time",
+                )
 
     def admit(self, request: Request, leader: Request) -> Request:
         """Return a follow-up that may be asked; `leader` is the request whose answer led to it.

@@ -1,12 +1,14 @@
 """The rounds of a poll, without a vendor."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from fake_vendor import nothing
 
-from exporter.errors import PollFailed, Reason, Transient
-from exporter.transport.rounds import ask_all
+from exporter.errors import PollFailed, Reason, Transient, Unreadable
+from exporter.transport.exchange import BODY_CAP
+from exporter.transport.rounds import WEIGHT, ask_all
 from exporter.wire.http import Reply, Request
 
 
@@ -28,3 +30,23 @@ async def test_a_poll_that_is_cancelled_in_the_instant_of_its_failure_is_cancell
     cancelled = poll.cancel()
     await asyncio.wait({poll})
     assert poll.cancelled() is cancelled
+
+
+async def test_pages_that_are_too_much_together_fail_the_poll() -> None:
+    body = bytes(BODY_CAP)
+    asked: list[str] = []
+
+    async def ask(request: Request) -> Reply | PollFailed:
+        asked.append(request.url)
+        return Reply(request, 200, body, 0.0)
+
+    def pages(most: int) -> Callable[..., tuple[Request, ...]]:
+        first = "https://acme.example/0"
+        return lambda *_: (Request("one", f"{first}{len(asked)}"),) if len(asked) < most else ()
+
+    most = WEIGHT // BODY_CAP
+    assert len(await ask_all((Request("one", "https://acme.example/1"),), pages(most), ask)) == most
+    asked.clear()
+    with pytest.raises(Unreadable, match="too_large: the answers of one poll are larger than 67108864 bytes"):
+        await ask_all((Request("one", "https://acme.example/1"),), pages(most + 5), ask)
+    assert len(asked) == most + 1
