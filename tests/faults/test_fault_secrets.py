@@ -26,7 +26,7 @@ LAWFUL: Mapping[str, frozenset[str]] = {
     "zoho": frozenset({"zoho issued", "zoho refresh token"}),
     "client": frozenset({"liveperson issued"}),
 }
-"""By the end of an account's name, what its own state file is there for."""
+"""By the end of an account's name, what its own state files are there for."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ accounts:{accounts}"""
         for path in _files(self.folder / "state"):
             assert path.stat().st_mode & 0o077 == 0, path
             text = path.read_text()
-            for name in LAWFUL[path.name.removesuffix(".grant.json").rpartition("-")[2]]:
+            for name in LAWFUL[path.name.partition(".grant")[0].rpartition("-")[2]]:
                 text = text.replace(json.dumps(self.canaries.of[name]), "")
             found[path.name] = text
         return found

@@ -165,6 +165,7 @@ async def tried(
     sick: Centre | None = None,
     headers: Mapping[str, str] = {},
     stderr: int | None = None,
+    arguments: tuple[str, ...] = (),
 ) -> AsyncIterator[Trial]:
     """Run a subject against a sick and a sound account, and judge it at the end."""
     async with AsyncExitStack() as stack:
@@ -182,6 +183,7 @@ async def tried(
                 environment=environment or {},
                 headers=headers,
                 stderr=stderr,
+                arguments=arguments,
             )
         )
         await serving(subject)
