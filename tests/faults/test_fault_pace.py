@@ -16,7 +16,7 @@ from hurry import INTERVAL, SPEED
 from subject import serving, started
 from trial import config_of, tried
 
-GRACE = 0.03
+GRACE = 0.3
 """Seconds of ours in which what was under way already still arrives."""
 
 
@@ -130,9 +130,8 @@ class Crowd:
     """A host with many accounts, told apart by their tokens."""
 
     under_way: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    most: int = 0
-    """Requests that were under way at once, of all accounts together."""
     most_of_one: int = 0
+    """Requests of one account that were under way at once."""
     first: dict[tuple[str, str], float] = field(default_factory=dict)
     """When each account first asked for each endpoint."""
 
@@ -140,7 +139,6 @@ class Crowd:
         token = asked.headers["authorization"]
         self.first.setdefault((token, asked.target), time.monotonic())
         self.under_way[token] += 1
-        self.most = max(self.most, sum(self.under_way.values()))
         self.most_of_one = max(self.most_of_one, self.under_way[token])
         await asyncio.sleep(0.005)
         self.under_way[token] -= 1
@@ -149,7 +147,8 @@ class Crowd:
     def places(self, endpoint: str) -> dict[str, float]:
         """Return when each account first asked for an endpoint, counted from the first of all."""
         times = {token: at for (token, target), at in self.first.items() if endpoint in target}
-        return {token: at - min(times.values()) for token, at in times.items()}
+        first = min(times.values(), default=0.0)
+        return {token: at - first for token, at in times.items()}
 
 
 async def start(program: str, folder: Path, crowd: Crowd, url: str) -> None:
@@ -167,7 +166,9 @@ async def start(program: str, folder: Path, crowd: Crowd, url: str) -> None:
     config = f'server: {{listen: "127.0.0.1:{{port}}"}}\n{polling}\naccounts:{entries}'
     async with started(program, config, folder, speed=STARTING) as subject:
         await serving(subject)
-        await subject.until(lambda _: len(crowd.places(AGENTS)) == ACCOUNTS, "all have asked")
+        async with asyncio.timeout(subject.patience):
+            while len(crowd.places(AGENTS)) < ACCOUNTS:  # noqa: ASYNC110 - a scrape would hold up the host
+                await asyncio.sleep(0.02)
 
 
 @pytest.mark.thorough  # many starts
@@ -186,8 +187,8 @@ async def test_fault_55_fifty_accounts_that_begin_together(
         for at in starts[-1].values():
             tenths[int(at / (INTERVAL / STARTING / 10))] += 1
         assert max(tenths) <= 0.5 * ACCOUNTS  # the machine may stand still when they are due
-        worst = max(worst, crowd.most)
-    record_property("calls at once at the host of 50 accounts that begin together", worst)
+        worst = max(worst, *tenths)
+    record_property("first polls in the busiest tenth of an interval, of 50 accounts that begin together", worst)
     for places in starts[1:]:
         moved = [abs(at - starts[0][token]) for token, at in places.items()]
         assert (
