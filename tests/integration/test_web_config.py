@@ -151,14 +151,21 @@ def test_renewed_certificates_cost_no_scrape(scene: Scene) -> None:
     assert scene.ask("up")["right"] == 1
 
 
+def put(file: Path, text: str) -> None:
+    """Replace a file at once, as whoever cares does: nobody can read half of it."""
+    whole = file.with_suffix(".new")
+    whole.write_text(text)
+    whole.replace(file)
+
+
 @pytest.mark.needs("prometheus")
 def test_a_broken_file_closes_the_door_to_prometheus_too_and_it_opens_again(scene: Scene) -> None:
     scene.until_up("right", "tls_1_2")
     web = scene.folder / "web.yaml"
     good = web.read_text()
-    web.write_text("basic_auth_users: [")
+    put(web, "basic_auth_users: [")
     scene.until_up()
-    web.write_text(good)
+    put(web, good)
     scene.until_up("right", "tls_1_2")
     log = (scene.folder / "log").read_text()
     assert log.count("web_config_refused") == 1
