@@ -10,7 +10,7 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
 BUILDING = BUILDAH_FORMAT=docker $(ENGINE) build --build-arg VERSION=$(VERSION) --build-arg SOURCE=$(SOURCE) \
   --build-arg REVISION=$(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null) $(BUILD)
 
-.PHONY: help demo stack test check boards bench faults soak docs picture image sbom lock clean
+.PHONY: help demo stack test check boards bench faults mutants soak docs picture image sbom lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -43,6 +43,9 @@ bench: .venv/development ## write the figures of docs/performance.md anew, besid
 
 faults: .venv/development ## 90 faults and a plain exporter to compare: docs/reliability.md, in a quarter of an hour
 	$(BIN)/python scripts/faults.py
+
+mutants: .venv/development ## a million spoilt answers, and configs and requests by the hundred thousand: half an hour
+	$(BIN)/python scripts/faults.py mutants
 
 soak: .venv/development ## MINUTES=60 of 50 accounts with 10 % faults: what grows meanwhile
 	$(BIN)/pytest tests/faults -m "" -k fault_82 --minutes $(MINUTES) --log-cli-level INFO

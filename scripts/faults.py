@@ -1,8 +1,11 @@
 """Runs tests/faults against the exporter and against the plain one, and writes docs/reliability.md.
 
 All between the page's markers is counted from the two JUnit reports. A test `test_fault_NN_...` belongs to case
-NN. `record_property(name, figure)` puts a figure beside it; `tried`, the number of random trials of which none may
-go wrong, puts the test among the statistics. Fails where a case has no test or was not survived.
+NN. `record_property(name, figure)` puts a figure beside it. Fails where a case has no test or was not survived.
+
+With the word `mutants` it runs the tests marked `million` instead, against the exporter alone, and writes their
+table: `tried` is the property with the number of random trials of which none may go wrong. Further words are
+pytest's: `mutants -k 100` tries one seed alone.
 """
 
 import re
@@ -31,7 +34,8 @@ GROUPS = {
     "I. Security and privacy": range(84, 91),
 }
 _SLOWEST = 5
-_PYTEST = (".venv/bin/pytest", "tests/faults", "-m", "")
+_PYTEST = (".venv/bin/pytest", "tests/faults")
+_SEED = re.compile(r"-?\d+\]$")
 _CASE = re.compile(r"test_fault_(\d\d)_(\w+)")
 _ORACLE = ("oracle: scrapes", "oracle: numbers", "oracle: slowest scrape, s", "oracle: oldest number, s")
 _SURVIVED, _FELL, _UNASKED = "survived", "**fell**", "—"
@@ -63,26 +67,42 @@ class Case(Struct, frozen=True):
 
 
 def main() -> int:
-    """Run both, write the page, and print what fell and what took longest."""
+    """Run both, or the mutants; write the page, and print what fell and what took longest."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        ours, control = (_run(subject, Path(folder)) for subject in ("ours", "plain"))
+    if sys.argv[1:2] == ["mutants"]:
+        ran = _run("ours", "million", *sys.argv[2:])
+        _write("mutants", statistics(ran))
+        unwell = [one.name for one in ran if one.result != _SURVIVED]
+    else:
+        ours, control = (_run(subject, "not million") for subject in ("ours", "plain"))
+        _write("faults", report(ours, control))
+        ran = ours + control
+        fell = [case for case in cases(ours) if case.result != _SURVIVED]
+        unwell = [f"{case.number:02} {case.sentence}: {case.result} {case.why}" for case in fell]
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
-    page = PAGE.read_text("utf-8")
-    marked = f"<!-- begin faults -->\n\n{report(ours, control)}\n<!-- end faults -->"
-    PAGE.write_text(re.sub(r"<!-- begin faults -->.*<!-- end faults -->", lambda _: marked, page, flags=re.DOTALL))
     print(f"{minutes} min {seconds} s. The slowest:")
-    for one in sorted(ours + control, key=lambda test: -test.seconds)[:_SLOWEST]:
+    for one in sorted(ran, key=lambda test: -test.seconds)[:_SLOWEST]:
         print(f"  {one.seconds:6.1f} s  {one.name}")
-    unwell = [case for case in cases(ours) if case.result != _SURVIVED]
-    for case in unwell:
-        print(f"  {case.number:02} {case.sentence}: {case.result} {case.why}")
+    print(*(f"  {one}" for one in unwell), sep="\n")
     return 1 if unwell else 0
 
 
-def _run(subject: str, folder: Path) -> list[Test]:
-    path = folder / f"{subject}.xml"
-    words = (f"--subject={subject}", f"--junitxml={path}", "--numprocesses=auto", "--dist=worksteal", "--quiet")
+def _write(part: str, text: str) -> None:
+    """Put the text between the markers of a part of the page."""
+    begin, end = f"<!-- begin {part} -->", f"<!-- end {part} -->"
+    page = PAGE.read_text("utf-8")
+    marked = f"{begin}\n\n{text}\n{end}"
+    PAGE.write_text(re.sub(f"{begin}.*{end}", lambda _: marked, page, flags=re.DOTALL))
+
+
+def _run(subject: str, which: str, *words: str) -> list[Test]:
+    with tempfile.TemporaryDirectory() as folder:
+        return _ran(subject, which, Path(folder) / "report.xml", words)
+
+
+def _ran(subject: str, which: str, path: Path, more: Sequence[str]) -> list[Test]:
+    spread = ("--numprocesses=auto", "--dist=worksteal")
+    words = (f"--subject={subject}", f"--junitxml={path}", *spread, "-qm", which, *more)
     told = subprocess.run((*_PYTEST, *words), cwd=ROOT, check=False, capture_output=True, text=True)  # noqa: S603 - our own words
     print(f"{subject}: {told.stdout.strip().splitlines()[-1]}", flush=True)
     return tests(path.read_text("utf-8"))
@@ -155,11 +175,11 @@ def report(ours: Sequence[Test], control: Sequence[Test], groups: Mapping[str, r
         f"**Ours: {survived[_SURVIVED]} of {len(mine)} survived.** "
         f"The plain exporter: {held[_SURVIVED]} of the {asked} that it can be asked.\n"
     )
-    return "\n".join((counts, *_oracle(ours), *tables, *_statistics(ours)))
+    return "\n".join((counts, *_oracle(ours), *tables))
 
 
 def _row(mine: Case, plain: Case) -> str:
-    shown = (f"{name} {value}" for name, value in mine.figures.items() if name not in (*_ORACLE, "tried"))
+    shown = (f"{name} {value}" for name, value in mine.figures.items() if name not in _ORACLE)
     result = f"{mine.result} (skipped: {mine.why})" if mine.why else mine.result
     cells = (f"{mine.number:02}", mine.sentence, result, plain.result, "; ".join(shown))
     return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
@@ -177,17 +197,20 @@ def _oracle(ours: Iterable[Test]) -> Iterator[str]:
         )
 
 
-def _statistics(ours: Iterable[Test]) -> Iterator[str]:
-    """Yield a table of the random trials: none wrong of n means less than 3 in n, at 95 % (the rule of three)."""
-    tried = [one for one in ours if "tried" in one.figures]
-    if tried:
-        yield "### Tried at random\n\n| What | Tried | Wrong | At 95 %, at most | Test |"
-        yield "| --- | ---: | ---: | ---: | --- |"
-        for one in tried:
-            count = int(one.figures["tried"])
-            result = ("0", f"3 in {count:,}") if one.result == _SURVIVED else ("**some**", "?")
-            yield f"| {' | '.join((_sentence(one.name), f'{count:,}', *result, f'`{one.name}`'))} |"
-        yield ""
+def statistics(ran: Iterable[Test]) -> str:
+    """Return a table of the random trials: none wrong of n means less than 3 in n, at 95 % (the rule of three)."""
+    tried: dict[str, int] = {}
+    wrong: set[str] = set()
+    for one in ran:
+        what = _sentence(_SEED.sub("]", one.name).removesuffix("[]"))
+        tried[what] = tried.get(what, 0) + int(one.figures.get("tried", 0))
+        if one.result != _SURVIVED:
+            wrong.add(what)
+    rows = (
+        f"| {what} | {count:,} | {'**some** | ?' if what in wrong else f'0 | 3 in {count:,}'} |\n"
+        for what, count in tried.items()
+    )
+    return "| What | Tried | Wrong | At 95 %, fewer than |\n| --- | ---: | ---: | ---: |\n" + "".join(rows)
 
 
 def _sentence(name: str) -> str:

@@ -21,10 +21,15 @@ OURS = """<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests">
   <property name="grown, MiB" value="10.5"/><property name="ended by" value="the cap"/></properties></testcase>
 <testcase classname="a" name="test_fault_03_a_lie" time="1"><failure message="assert 1 == 2">E</failure></testcase>
 <testcase classname="a" name="test_fault_04_no_route" time="0"><skipped message="no network">x</skipped></testcase>
-<testcase classname="b" name="test_mutants_of_answers[zoho_voice]" time="60"><properties>
-  <property name="tried" value="200000"/></properties></testcase>
-<testcase classname="b" name="test_mutants_of_configs" time="9"><properties>
-  <property name="tried" value="100000"/></properties><failure message="m">E</failure></testcase>
+</testsuite></testsuites>"""
+MUTANTS = """<testsuites><testsuite>
+<testcase classname="b" name="test_mutants_of_answers[zoho_voice-100]" time="60"><properties>
+  <property name="tried" value="20000"/></properties></testcase>
+<testcase classname="b" name="test_mutants_of_answers[zoho_voice-101]" time="60"><properties>
+  <property name="tried" value="20000"/></properties></testcase>
+<testcase classname="b" name="test_mutants_of_configs[100]" time="9"><properties>
+  <property name="tried" value="10000"/></properties></testcase>
+<testcase classname="b" name="test_mutants_of_configs[101]" time="9"><failure message="m">E</failure></testcase>
 </testsuite></testsuites>"""
 PLAIN = """<testsuites><testsuite>
 <testcase name="test_fault_01_an_html_page" time="1"/>
@@ -46,12 +51,16 @@ def test_all_of_the_page_is_counted_from_the_reports() -> None:
         "| 03 | a lie | **fell** | — | |\n\n"
         f"### B. Network\n\n{HEAD}"
         "| 04 | no route | — (skipped: no network) | — | |\n"
-        "| 05 | no test | — | — | |\n\n"
-        "### Tried at random\n\n"
-        "| What | Tried | Wrong | At 95 %, at most | Test |\n"
-        "| --- | ---: | ---: | ---: | --- |\n"
-        "| mutants of answers[zoho voice] | 200,000 | 0 | 3 in 200,000 | `test_mutants_of_answers[zoho_voice]` |\n"
-        "| mutants of configs | 100,000 | **some** | ? | `test_mutants_of_configs` |\n"
+        "| 05 | no test | — | — | |\n"
+    )
+
+
+def test_random_trials_are_added_up_over_their_seeds() -> None:
+    assert faults.statistics(faults.tests(MUTANTS)) == (
+        "| What | Tried | Wrong | At 95 %, fewer than |\n"
+        "| --- | ---: | ---: | ---: |\n"
+        "| mutants of answers[zoho voice] | 40,000 | 0 | 3 in 40,000 |\n"
+        "| mutants of configs | 10,000 | **some** | ? |\n"
     )
 
 
