@@ -1,6 +1,7 @@
 """Case 82: 50 accounts and faults without end; `make soak MINUTES=60` for as long as you like."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +24,8 @@ AT_FIRST_MIB, AN_HOUR_MIB, AT_MOST_MIB = 8.0, 3.0, 24.0
 GROWN = 10.0
 """By how much that of descriptors and tasks may rise, be it in a minute or in an hour."""
 _EVERY = 0.25  # seconds between two measurements
+_TOLD_EVERY = 60.0
+_log = logging.getLogger(__name__)
 
 
 class Unsteady(Centre):
@@ -95,13 +98,20 @@ async def test_fault_82_fifty_accounts_and_every_tenth_answer_spoilt(
     ):
         await serving(subject)
         watch = Lenient(subject, centres[0], centres[1:], SPEED)
-        end = time.monotonic() + seconds
+        told = time.monotonic()
+        end = told + seconds
         async with watched(watch):
             while time.monotonic() < end:
                 measured["time"].append(time.monotonic())
                 measured["MiB"].append(subject.resident())
                 measured["descriptors"].append(subject.descriptors())
                 measured["tasks"].append(await subject.tasks() if program == "ours" else 0)
+                if time.monotonic() > told + _TOLD_EVERY:
+                    told += _TOLD_EVERY
+                    latest = ", ".join(
+                        f"{values[-1]:.0f} {name}" for name, values in measured.items() if name != "time"
+                    )
+                    _log.info("%s", latest)
                 await asyncio.sleep(_EVERY)
         assert await subject.stop() in {0, -15}
     warm = len(measured["time"]) // 2
@@ -112,6 +122,7 @@ async def test_fault_82_fifty_accounts_and_every_tenth_answer_spoilt(
     for name, values in measured.items():
         rise = slope(times, values[warm:]) * (times[-1] - times[0])
         record_property(f"{name} risen over the second half", round(rise, 1))
+        _log.info("%s have risen by %.1f over the second half, %.1f hours of its life", name, rise, lived)
         memory = min(AT_FIRST_MIB + AN_HOUR_MIB * lived, AT_MOST_MIB)
         assert rise <= (memory if name == "MiB" else GROWN), f"{name} rise by {rise:.1f} in {lived:.1f} h"
     assert sum(centre.spoilt for centre in centres) > SHARE / 2 * sum(len(centre.asked) for centre in centres)
