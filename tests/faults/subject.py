@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 PATIENCE = {"ours": 30.0, "plain": 5.0}
 """Seconds: an upper bound that a sound exporter never comes near; the plain one is known to."""
 PREFIX = "contact_center_"
+_LIFE = 90.0  # seconds, after which nobody waits any longer for the plain exporter to come back
 
 Labels = dict[str, str]
 Sample = tuple[str, Labels, float]
@@ -181,6 +182,8 @@ async def started(
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(HERE), "TASKS": str(folder / "tasks"), **environment},
         )
+    if program == "plain":
+        asyncio.get_running_loop().call_later(_LIFE, _kill, process)
     subject = Subject(program, process, port, folder)
     subject.session.headers.update(headers)
     try:
@@ -190,6 +193,11 @@ async def started(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
 
 
 async def serving(subject: Subject) -> None:
