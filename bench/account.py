@@ -9,7 +9,8 @@ from structlog.typing import FilteringBoundLogger
 
 from bench.centres import Centre
 from bench.floor import BEAT, Floor
-from exporter.poll import AccountPoll, Ledger, Pace
+from exporter.ledger import Ledger
+from exporter.poll import AccountPoll, Pace
 from exporter.privacy import veil
 from exporter.store import Store
 from exporter.tally import Tally

@@ -18,11 +18,12 @@ from structlog.typing import FilteringBoundLogger
 from exporter import __version__, web
 from exporter.config import Account, Config, ConfigError, Privacy
 from exporter.lease import candidate
+from exporter.ledger import Ledger
 from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.publisher import Publisher
 from exporter.model import Snapshot
 from exporter.plan import UNKEPT, paces, rations_tokens, vendor_of
-from exporter.poll import AccountPoll, Ledger
+from exporter.poll import AccountPoll
 from exporter.privacy import veil
 from exporter.store import Store, World
 from exporter.tally import Tally

@@ -8,10 +8,10 @@ from structlog.typing import FilteringBoundLogger
 
 from exporter.app import veil_of
 from exporter.config import Account, Config
+from exporter.ledger import Ledger
 from exporter.model import Snapshot
 from exporter.once import Look, filled, look_once
 from exporter.plan import vendor_of
-from exporter.poll import Ledger
 from exporter.tally import Tally
 from exporter.wire.http import Budget, Reply
 from exporter.wire.verdict import instant

@@ -11,10 +11,11 @@ from structlog.typing import FilteringBoundLogger
 from exporter.app import opened
 from exporter.config import Account
 from exporter.errors import PollFailed
+from exporter.ledger import Ledger
 from exporter.metrics.families import CENTRE
 from exporter.model import Snapshot
 from exporter.plan import paces, vendor_of
-from exporter.poll import Ledger, ask, broken
+from exporter.poll import ask, broken
 from exporter.transport import Client
 from exporter.vendors.contract import Endpoint, Moment, Vendor
 from exporter.wire.http import Reply

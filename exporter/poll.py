@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import math
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime
@@ -14,18 +13,16 @@ from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
 from exporter.errors import GrantLost, NotAllowed, PollFailed, Reason, Refused, Throttled, Unreadable
+from exporter.ledger import Ledger
 from exporter.model import Snapshot, with_transitions
 from exporter.store import AccountState, EndpointState, Held, Store, Trouble
 from exporter.tally import Event, Span, Tally
 from exporter.vendors.contract import Endpoint, Moment, Vendor
 from exporter.vocabulary import Vocabulary
-from exporter.wire.http import Budget, Call, Reply, Request
+from exporter.wire.http import Reply, Request
 from exporter.wire.verdict import kept_for
 
-_SELF_PACED = (Throttled, Refused, GrantLost)
-"""The client keeps still by itself: at each beat it can see for nothing whether the time or the secret is new."""
 _LONGEST_POLL = 25.0
-_MINUTE = 60.0
 _LONGEST_PAUSE = 900.0
 _PATIENCE = 5  # failures in a row before an endpoint is asked less often
 _MOST_DOUBLINGS = 16  # of the interval: more than lead to the longest pause, and no more than a float bears
@@ -97,41 +94,6 @@ async def ask(vendor: Vendor, endpoint: str, moment: Moment, asker: Asker, deadl
 def broken(fault: Exception) -> PollFailed:
     """Return what a poll fails with where a fault of our own ends it."""
     return Unreadable(Reason.INTERNAL, f"a fault of the exporter itself: {type(fault).__name__}")
-
-
-class Ledger:
-    """Writes down what the transport does for an account."""
-
-    def __init__(self, tally: Tally, limit: float | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tally = tally
-        self._clock = clock
-        self._limit = limit
-        self._remaining: float | None = None
-        self._told = 0.0
-
-    def called(self, call: Call) -> None:
-        """Count and time one HTTP exchange."""
-        self._tally.add(Event.REQUEST, call.endpoint, call.code)
-        self._tally.time(Span.REQUEST, call.endpoint, seconds=call.seconds)
-
-    def throttled(self, seconds: float) -> None:
-        """Count the time that a call had to wait."""
-        self._tally.add(Event.THROTTLED_SECONDS, by=seconds)
-
-    def token_refreshed(self) -> None:
-        """Count an access token."""
-        self._tally.add(Event.TOKEN_REFRESH)
-
-    def budget(self, budget: Budget) -> None:
-        """Keep what the vendor says."""
-        self._limit = self._limit if budget.limit is None else budget.limit
-        self._remaining, self._told = budget.remaining, self._clock()
-
-    @property
-    def latest(self) -> Budget:
-        """What the vendor said last; what is left of a minute is not known after it."""
-        fresh = self._clock() - self._told < _MINUTE
-        return Budget(self._limit, self._remaining if fresh else None)
 
 
 class AccountPoll:

@@ -12,9 +12,9 @@ from structlog.typing import FilteringBoundLogger
 
 from exporter.config import Account
 from exporter.config.secrets import secrets_in
+from exporter.ledger import Ledger
 from exporter.log.redaction import Redaction
 from exporter.once import Look, look_once
-from exporter.poll import Ledger
 from exporter.simulator.recorded import ORIGIN, arguments, place
 from exporter.tally import Tally
 from exporter.wire.http import Reply

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from exporter.poll import Ledger
+from exporter.ledger import Ledger
 from exporter.tally import Tally
 from exporter.transport import Client, GrantStore, open_session, tls_context
 from exporter.vendors.contract import Vendor

@@ -26,9 +26,10 @@ from exporter.errors import (
     Transient,
     Unreadable,
 )
+from exporter.ledger import Ledger
 from exporter.metrics.exposition import Exposition
 from exporter.model import Agent, Dropped, Queue, Snapshot, Status, count_by_status
-from exporter.poll import AccountPoll, Ledger, Pace
+from exporter.poll import AccountPoll, Pace
 from exporter.privacy import AgentLabel, veil
 from exporter.store import AccountState, Store
 from exporter.tally import Event, Span, Tally

@@ -13,10 +13,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from replay import gather
 
+from exporter.ledger import Ledger
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.families import CENTRE
 from exporter.metrics.family import PREFIX
-from exporter.poll import AccountPoll, Asker, Ledger, Pace
+from exporter.poll import AccountPoll, Asker, Pace
 from exporter.privacy import AgentLabel, veil
 from exporter.simulator.demo import demo_plan
 from exporter.simulator.exchange import Asked, Dialect
