@@ -2,11 +2,10 @@
 
 import asyncio
 import os
-import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,19 +15,17 @@ from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from exporter import __version__, web
+from exporter.account import opened, veil_of
 from exporter.config import Account, Config, ConfigError, Privacy
 from exporter.lease import candidate
 from exporter.ledger import Ledger
 from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.publisher import Publisher
-from exporter.model import Snapshot
 from exporter.plan import UNKEPT, paces, rations_tokens, vendor_of
 from exporter.poll import AccountPoll
-from exporter.privacy import veil
 from exporter.store import Store, World
 from exporter.tally import Tally
-from exporter.transport import Client, GrantStore, open_session, tls_context
-from exporter.vendors.contract import Vendor
+from exporter.transport import tls_context
 
 _BEAT = 0.1  # seconds between two heartbeats
 _LAG_BEATS = 50  # the lag on /metrics is the worst of so many
@@ -269,43 +266,3 @@ class Exporter:
             log=self._log,
             gate=self._gate,
         )
-
-
-@asynccontextmanager
-async def opened(
-    account: Account,
-    vendor: Vendor,
-    *,
-    ledger: Ledger,
-    state_dir: Path | None,
-    tls: ssl.SSLContext,
-    log: FilteringBoundLogger,
-) -> AsyncIterator[Client]:
-    """Open the account's way to its vendor, and close it when the context ends."""
-    told = log.bind(vendor=account.vendor, account=account.name)
-    client = Client(
-        scheme=vendor.scheme,
-        judge=vendor.judge,
-        budget=vendor.budget,
-        calls_per_minute=vendor.limit.calls_per_minute,
-        share=account.polling.budget_share,
-        concurrency=vendor.limit.concurrency,
-        own_limits=vendor.limit.endpoints,
-        watch=ledger,
-        grants=GrantStore(state_dir, account.name, lambda detail: told.warning("kept_tokens", detail=detail)),
-        sessions=partial(open_session, tls),
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-def veil_of(privacy: Privacy, account: str) -> Callable[[Snapshot], Snapshot]:
-    """Return what prepares an account's snapshots for the store, as the config wants its people shown."""
-    mode, key = privacy.agent_label, privacy.pseudonym_key
-
-    def veiled(snapshot: Snapshot) -> Snapshot:  # the key's file may change at any time
-        return veil(mode, account, key.reveal().encode() if key else b"")(snapshot)
-
-    return veiled

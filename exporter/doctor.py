@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
-from exporter.app import veil_of
+from exporter.account import veil_of
 from exporter.config import Account, Config
 from exporter.ledger import Ledger
 from exporter.model import Snapshot

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
-from exporter.app import opened
+from exporter.account import opened
 from exporter.config import Account
 from exporter.errors import PollFailed
 from exporter.ledger import Ledger

@@ -18,7 +18,8 @@ from replay import samples
 from structlog.testing import LogCapture
 
 from exporter import app
-from exporter.app import Exporter, veil_of
+from exporter.account import veil_of
+from exporter.app import Exporter
 from exporter.config import Account, Config, ConfigError, Listen, Privacy, Problem, Server
 from exporter.config import Pace as Polling
 from exporter.config.secrets import file_secret
