@@ -1,13 +1,25 @@
 """Cases 4 and 24 in other vendors' dialects: nobody, and errors that come as HTTP 200."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from dialects import foreign
+from dialects import Foreign, foreign
 from subject import Page, Subject
-from trial import tried
+from trial import Trial, tried
 
 ONE_VENDOR = pytest.mark.ours_only("the plain exporter knows one vendor")
+
+
+@asynccontextmanager
+async def beside(vendor: str, program: str, folder: Path) -> AsyncIterator[tuple[Foreign, Trial]]:
+    """Run the program with an account of another vendor beside the oracle's two."""
+    async with (
+        foreign(vendor) as account,
+        tried(program, folder, configure=lambda config: config + account.config) as trial,
+    ):
+        yield account, trial
 
 
 async def failing(subject: Subject, reason: str) -> Page:
@@ -29,10 +41,7 @@ async def well(subject: Subject, endpoint: str) -> Page:
 @pytest.mark.thorough
 @ONE_VENDOR
 async def test_fault_04_a_mapping_in_which_nobody_is(program: str, tmp_path: Path) -> None:
-    async with (
-        foreign("liveperson") as account,
-        tried(program, tmp_path, configure=lambda config: config + account.config) as trial,
-    ):
+    async with beside("liveperson", program, tmp_path) as (account, trial):
         page = await well(trial.subject, "queuestate")
         assert page.of("calls_waiting", account="foreign")
         failures = page.sum("poll_failures_total", account="foreign", endpoint="queuestate")
@@ -48,10 +57,7 @@ async def test_fault_04_a_mapping_in_which_nobody_is(program: str, tmp_path: Pat
 @pytest.mark.thorough
 @ONE_VENDOR
 async def test_fault_24_an_error_with_http_200_at_voximplant(program: str, tmp_path: Path) -> None:
-    async with (
-        foreign("voximplant") as account,
-        tried(program, tmp_path, configure=lambda config: config + account.config) as trial,
-    ):
+    async with beside("voximplant", program, tmp_path) as (account, trial):
         page = await well(trial.subject, "GetACDState")
         assert page.of("calls_waiting", account="foreign")
         for code, reason in ((558, "http_4xx"), (1, "vendor"), (340, "throttled"), (456, "credentials")):
@@ -64,10 +70,7 @@ async def test_fault_24_an_error_with_http_200_at_voximplant(program: str, tmp_p
 @pytest.mark.thorough
 @ONE_VENDOR
 async def test_fault_24_an_error_with_http_200_at_zoho(program: str, tmp_path: Path) -> None:
-    async with (
-        foreign("zoho_voice") as account,
-        tried(program, tmp_path, configure=lambda config: config + account.config) as trial,
-    ):
+    async with beside("zoho_voice", program, tmp_path) as (account, trial):
         await well(trial.subject, "users")
         for body, reason in (
             ({"error": "canary-in-an-error"}, "vendor"),

@@ -4,17 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
+from crowd import HALF, WHOLE, Line, rest
 from plain_http import PATIENCE, TEXT, Bytes, ask, parse, server
 
 from exporter.web import Limits
 
-HALF = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "
-WHOLE = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 BIG = bytes(16 * 2**20)
 PAGE = Bytes(text=(BIG,))
-
-Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
@@ -35,18 +32,6 @@ def unsent() -> list[int]:
     """Return how many bytes wait in each connection, on either side, that has any."""
     wires = (one for one in gc.get_objects() if isinstance(one, asyncio.WriteTransport))
     return [size for size in (one.get_write_buffer_size() for one in wires) if size]
-
-
-async def rest(one: Line) -> bytes:
-    """Read to the end, however the server makes it."""
-    found = bytearray()
-    async with asyncio.timeout(PATIENCE):
-        try:
-            while data := await one[0].read(2**16):
-                found += data
-        except ConnectionError:
-            pass
-    return bytes(found)
 
 
 async def all_of(them: Iterable[Line], what: Callable[[Line], Awaitable[bytes]]) -> list[bytes]:
