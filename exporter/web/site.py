@@ -179,8 +179,9 @@ class Site:
 
 async def _send(request: web.BaseRequest, answer: _Answer, headers: Mapping[str, str]) -> web.StreamResponse:
     fixed = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-    response = web.StreamResponse(status=answer.status, headers={**SERVER, **fixed, **answer.headers, **headers})
-    response.content_length = sum(map(len, answer.pieces))
+    size = {"Content-Length": str(sum(map(len, answer.pieces)))}
+    # A Response, though written in chunks: its header goes out with the first of them, not in a packet of its own.
+    response = web.Response(status=answer.status, headers={**SERVER, **fixed, **answer.headers, **headers, **size})
     await response.prepare(request)
     if request.method != "HEAD":
         for chunk in _chunks(answer.pieces):
