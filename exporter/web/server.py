@@ -188,7 +188,7 @@ class _Connection(web.RequestHandler):
         self.answering: asyncio.Task[Any] | None = None
         self.since = loop.time()
         self._clock = loop.time
-        self._later = loop.call_later
+        self._call = loop.call_at
         self._listener = listener
         self._limits = limits
         self._idle = False
@@ -198,7 +198,8 @@ class _Connection(web.RequestHandler):
         super().connection_made(transport)
         self._wire = cast("asyncio.Transport", transport)
         self._wire.set_write_buffer_limits(_UNSENT)  # without it, eight times as much where TLS is spoken
-        self._timer = self._later(self._limits.header, self.abort)
+        self._deadline = self.since + self._limits.header
+        self._timer = self._call(self._deadline, self._expire)
         self._listener.open.add(self)
         self._listener.make_room()
 
@@ -251,7 +252,15 @@ class _Connection(web.RequestHandler):
         return response
 
     def _allow(self, seconds: float, *, idle: bool = False) -> None:
+        """Set the next deadline, and the timer only where it would come too late: most requests need none."""
         self._idle = idle
-        self._timer.cancel()
-        if self._wire:
-            self._timer = self._later(seconds, self.abort)
+        self._deadline = self._clock() + seconds
+        if self._deadline < self._timer.when() and self._wire:
+            self._timer.cancel()
+            self._timer = self._call(self._deadline, self._expire)
+
+    def _expire(self) -> None:
+        if self._clock() < self._deadline:
+            self._timer = self._call(self._deadline, self._expire)
+        else:
+            self.abort()
