@@ -228,7 +228,7 @@ class Exporter:
                 wall=self._wall,
                 log=self._log,
             )
-            await poll.run()
+            await self._watch(account.name, poll.run)  # the account keeps its numbers and counters
 
     async def _watch(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         """Run a part for ever: what breaks by a fault of ours is told, and begins again."""

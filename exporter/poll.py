@@ -142,10 +142,20 @@ class AccountPoll:
         self._publish()
 
     async def run(self) -> None:
-        """Poll every endpoint at its pace, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        """Poll every endpoint at its pace, until cancelled.
+
+        Raises:
+            ExceptionGroup: a fault of ours ended all of them, and is what keeps them; they may be run again.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for endpoint in self._vendor.endpoints:
+                    tasks.create_task(self._follow(endpoint), name=f"{self._state.name} {endpoint.name}")
+        except ExceptionGroup as faults:
             for endpoint in self._vendor.endpoints:
-                tasks.create_task(self._follow(endpoint), name=f"{self._state.name} {endpoint.name}")
+                self._trouble(endpoint.name, broken(faults.exceptions[0]), self._wall())
+            self._publish()
+            raise
 
     async def _follow(self, endpoint: Endpoint) -> None:
         """Poll one endpoint: at a steady beat, never twice at once, and never twice to catch up."""
@@ -247,12 +257,15 @@ class AccountPoll:
         if not isinstance(failure, _STANDING):
             self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
         self._tally.add(Event.POLL_FAILED, endpoint, failure.reason)
-        state = self._state.endpoints[endpoint]
-        since = state.trouble.since if state.trouble else at
         if (endpoint, failure.reason) not in self._told:  # each reason once, until the endpoint recovers
             self._told.add((endpoint, failure.reason))
             told = {"reason": failure.reason, "detail": failure.detail}
             self._log.warning("endpoint_broke", endpoint=endpoint, **told, always=True)
+        self._trouble(endpoint, failure, at)
+
+    def _trouble(self, endpoint: str, failure: PollFailed, at: float) -> None:
+        state = self._state.endpoints[endpoint]
+        since = state.trouble.since if state.trouble else at
         self._change(endpoint, replace(state, trouble=Trouble(failure.reason, failure.detail, since), tried=True))
 
     def _change(self, endpoint: str, state: EndpointState) -> None:

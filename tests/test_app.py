@@ -23,6 +23,7 @@ from exporter.app import Exporter
 from exporter.config import Account, Config, ConfigError, Listen, Privacy, Problem, Server
 from exporter.config import Pace as Polling
 from exporter.config.secrets import file_secret
+from exporter.errors import PollFailed
 from exporter.model import Agent, Snapshot
 from exporter.plan import paces
 from exporter.poll import AccountPoll, Pace
@@ -337,23 +338,35 @@ async def test_a_row_that_is_odd_costs_no_more_than_itself(fault: Fault, lost: i
     assert sum(float(value) for series, value in page.items() if series.startswith("contact_center_agents{")) == 20
 
 
-async def test_a_fault_in_a_poll_ends_neither_the_account_nor_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_of_ours_costs_an_account_neither_its_numbers_nor_its_counters_nor_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(app, "_RESTART", 0.05)
-    broken = ["bad"]
+    broken: set[str] = set()
 
     class Fragile(AccountPoll):
-        async def run(self) -> None:
+        async def poll(self, endpoint: str) -> PollFailed | None:
             if self._state.name in broken:
-                broken.clear()
                 raise ZeroDivisionError
-            await super().run()
+            return await super().poll(endpoint)
 
     monkeypatch.setattr(app, "AccountPoll", Fragile)
-    async with vendor() as (url, _), running(config(account("bad", url), account("good", url))) as stage:
-        page = await stage.until(lambda page: up(page, "bad") == up(page, "good") == ["1.0"] * 4)
-        assert page["contact_center_exporter_parts_restarted"] == "1.0"
-        (told,) = stage.told("part_broke")
+    async with (
+        vendor() as (url, _),
+        running(config(account("bad", url, interval=0.2), account("good", url))) as stage,
+    ):
+        before = await stage.until(lambda page: up(page, "bad") == up(page, "good") == ["1.0"] * 4)
+        broken.add("bad")
+        page = await stage.until(lambda page: up(page, "bad") == ["0.0"] * 4)
+        assert up(page, "good") == ["1.0"] * 4
+        assert 'contact_center_agents_online{vendor="zendesk_talk",account="bad"}' in page
+        assert polls(page, "bad") >= polls(before, "bad") > 0
+        assert float(page["contact_center_exporter_parts_restarted"]) >= 1
+        told = stage.told("part_broke")[0]
         assert (told["part"], told["log_level"], told["exc_info"]) == ("bad", "error", True)
+        broken.clear()
+        page = await stage.until(lambda page: up(page, "bad") == ["1.0"] * 4)
+        assert polls(page, "bad") > polls(before, "bad")
 
 
 async def test_an_address_that_is_taken_is_an_os_error() -> None:

@@ -89,9 +89,10 @@ async def test_fault_76_what_reads_an_answer_breaks(buggy: Trial) -> None:
 async def test_fault_76_a_task_dies(buggy: Trial, record_property: Record) -> None:
     subject, fault = buggy.subject, buggy.subject.folder / "fault"
     fault.write_text("polling")
+    page = await subject.until(lambda page: page.value("up", account="sick") == 0, "somebody would notice")
+    assert page.of("agent_talk_seconds_today", account="sick"), "its numbers are not old yet"
     await subject.until(lambda _: subject.log.count("part_broke") >= 3, "it is told, and begun again")
     page = await subject.until(lambda page: not page.of("agent_talk_seconds_today", account="sick"), "it is gone")
-    assert page.value("up", account="sick") == 0, "nobody would notice"
     assert (page.value("exporter_parts_restarted") or 0) >= 2
     assert "RuntimeError: a bug" in subject.log
     fault.unlink()
