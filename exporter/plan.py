@@ -1,6 +1,7 @@
 """What a config will do, told without asking anybody: paces, calls against the vendor's limit, series."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import inf
 from pathlib import Path
 
 from msgspec import Struct
@@ -96,6 +97,10 @@ class EndpointPlan(Struct, frozen=True):
     calls: int
     """Of one poll."""
     series: int
+    own_calls: int = 0
+    """Of these, those that count against the endpoint's own limit."""
+    own_limit: float = inf
+    """Calls per minute that the vendor allows the endpoint, beside those of the account."""
 
     @property
     def calls_per_minute(self) -> float:
@@ -134,16 +139,28 @@ class AccountPlan(Struct, frozen=True):
         return own + sum(one.series for one in self.endpoints)
 
     @property
-    def excess(self) -> float:
-        """How many times as many calls there are as the budget bears: in the long run, or in the longest poll."""
-        steady = SUSTAINED * self.budget
-        polls = (one.calls / (self.budget - steady + steady * one.deadline / 60) for one in self.endpoints)
-        return max(self.calls_per_minute / steady, *polls)
+    def excesses(self) -> Mapping[str, float]:
+        """How many times too many calls there are: for the account, and by name for endpoints with a limit."""
+        return {
+            "": _excess(self.budget, [(one.calls, one) for one in self.endpoints]),
+            **{
+                one.name: _excess(one.own_limit * self.share, [(one.own_calls, one)])
+                for one in self.endpoints
+                if one.own_limit < inf
+            },
+        }
 
     @property
     def fits(self) -> bool:
         """Whether the calls stay inside the budget."""
-        return self.excess <= 1
+        return max(self.excesses.values()) <= 1
+
+
+def _excess(budget: float, polls: Collection[tuple[int, EndpointPlan]]) -> float:
+    """Return how many times too many calls there are, in the long run or in the longest poll."""
+    steady = SUSTAINED * budget
+    rate = sum(60 * calls / one.interval for calls, one in polls)
+    return max(rate / steady, *(calls / (budget - steady + steady * one.deadline / 60) for calls, one in polls))
 
 
 def plan(account: Account, agents: int) -> AccountPlan:
@@ -152,7 +169,10 @@ def plan(account: Account, agents: int) -> AccountPlan:
     endpoints = []
     for name, pace in paces(account, vendor).items():
         one = vendor.load(name, agents)
-        endpoints.append(EndpointPlan(name, pace.interval, pace.deadline, one.calls, one.series))
+        own_limit = vendor.limit.endpoints.get(name, inf)
+        endpoints.append(
+            EndpointPlan(name, pace.interval, pace.deadline, one.calls, one.series, one.own, own_limit)
+        )
     share = account.polling.budget_share
     return AccountPlan(
         account.name,
@@ -187,11 +207,12 @@ def _told(one: AccountPlan, *, keeps_tokens: bool) -> str:
         f"  {one.calls_per_minute:.1f} calls a minute of our {one.budget:g} "
         f"({one.share:.0%} of the vendor's {one.limit:g}), about {one.series:,} series"
     )
-    if not one.fits:
-        lines.append(
-            f"  too many calls: polls will be cut short. Make the interval {one.excess:.1f} times as long, "
-            "raise budget_share, or ask for fewer queues and groups"
-        )
+    lines += [
+        f"  too many calls{f' of {name}, which has a limit of its own' if name else ''}: polls will be cut short. "
+        f"Make the interval {excess:.1f} times as long, raise budget_share, or ask for fewer queues and groups"
+        for name, excess in one.excesses.items()
+        if excess > 1
+    ]
     if one.rationed and not keeps_tokens:
         lines.append(f"  {UNKEPT}")
     return "\n".join(lines)

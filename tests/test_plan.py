@@ -164,3 +164,22 @@ def test_the_plan_is_told_so_that_a_person_can_read_it(tmp_path: Path) -> None:
         + account_text("support-us", "{interval: 5s, budget_share: 10%}"),
     )
     assert told([plan(easy, 40), plan(hard, 1_250)]) == TOLD
+
+
+def test_an_endpoint_with_a_limit_of_its_own_is_held_against_that_too(tmp_path: Path) -> None:
+    def zoho(queues: int) -> Account:
+        ids = ", ".join(map(str, range(1, queues + 1)))
+        path = tmp_path / "config.yaml"
+        path.write_text(
+            "accounts:\n  - name: acme\n    vendor: zoho_voice\n    time_zone: UTC\n"
+            "    credentials: {client_id: a, client_secret: b, refresh_token: c}\n"
+            f"    options: {{queues: [{ids}]}}\n    polling: {{interval: 60s, budget_share: 30%}}\n",
+            encoding="utf-8",
+        )
+        return read(path, {}).accounts[0]
+
+    assert plan(zoho(5), agents=10).fits  # of nine calls a minute a quarter at once, and 25 seconds of the rest
+    assert told([plan(zoho(6), agents=10)]).splitlines()[-1] == (
+        "  too many calls of logs, which has a limit of its own: polls will be cut short. Make the interval "
+        "1.2 times as long, raise budget_share, or ask for fewer queues and groups"
+    )

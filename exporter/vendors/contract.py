@@ -42,6 +42,8 @@ class Load(Struct, frozen=True):
 
     calls: int
     series: int
+    own: int = 0
+    """Of the calls, those that count against the endpoint's own limit, where the vendor's Limit has one."""
 
 
 class Site(Struct, frozen=True):

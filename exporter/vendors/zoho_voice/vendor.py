@@ -244,7 +244,7 @@ class ZohoVoice:
                 return Load(1, queues)
             case _:
                 lists = len(self._lists)
-                return Load(lists + DETAILS, 5 * lists + 24 * queues + 3 * agents)
+                return Load(lists + DETAILS, 5 * lists + 24 * queues + 3 * agents, own=lists)
 
 
 def _window(start: datetime, end: datetime) -> tuple[tuple[str, str], ...]:
