@@ -947,6 +947,19 @@ def test_a_detail_is_not_asked_beyond_the_present() -> None:
     assert asked(request, "toEpoch") == str(round((AT + timedelta(seconds=60)).timestamp() * 1000))
 
 
+@pytest.mark.parametrize("told", [2**53, "999999999999999"])
+@pytest.mark.parametrize("field", ["start_time", "end_time"])
+def test_a_call_in_a_year_that_no_calendar_has_costs_the_day_nothing(field: str, told: object) -> None:
+    centre = Centre()
+    centre.calls = [call(1, **{field: told}), call(2)]
+    centre.poll()
+    assert centre.poll()[INBOUND] == "2.0"
+    [odd, _] = [one for one in centre.asked if one.endpoint == "log"]
+    assert (
+        int(asked(odd, "fromEpoch")) < int(asked(odd, "toEpoch")) <= ms(AT.timestamp() - MIDNIGHT.timestamp() + 60)
+    )
+
+
 def rings(*causes: str | None, answered: bool = False) -> list[dict[str, Any]]:
     told = [{"is_answered": False, "hangup_cause": {"hangupcause": cause}} for cause in causes]
     return [{"agentId": "1", "rings": [*told, *([{"is_answered": True}] if answered else [])]}]

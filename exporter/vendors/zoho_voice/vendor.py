@@ -258,7 +258,10 @@ def _millis(instant: datetime) -> str:
 
 def _around(call: Call, now: datetime) -> tuple[datetime, datetime]:
     """Return the time in which the statuses of a queue's agents tell how a call found them."""
-    start, end = (now if ms is None else datetime.fromtimestamp(ms / 1000, UTC) for ms in (call.start, call.end))
+    latest = now.timestamp()  # what is told may lie in a year that no calendar has
+    start, end = (
+        now if ms is None else datetime.fromtimestamp(min(ms / 1000, latest), UTC) for ms in (call.start, call.end)
+    )
     return min(start, end, now) - _AROUND_CALL, min(end + _AROUND_CALL, now)
 
 
