@@ -16,7 +16,7 @@ KEPT_FOR = 6 * 3600.0
 NOT_SOONER = 60.0
 """Seconds in which a look-up is not repeated, however many calls fail."""
 
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+_ORIGIN = re.compile(r"https?://[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*(:([0-9]{1,5}))?", re.ASCII)
 
 
 class _Entry(Struct, frozen=True):
@@ -66,12 +66,17 @@ class Directory:
 
 
 def _trusted(service: LookUp, origin: str) -> str:
+    match = _ORIGIN.fullmatch(origin)
+    if not (match and int(match[3] or 0) < 2**16 and _at_home(service, origin)):
+        raise Unreadable(Reason.ORIGIN, "the look-up names a host that is not the vendor's; it is not asked")
+    return origin
+
+
+def _at_home(service: LookUp, origin: str) -> bool:
     asked, told = urlsplit(service.request.url), urlsplit(origin)
     host = told.hostname or ""
     at_home = host == asked.hostname or any(host.endswith(suffix) for suffix in service.hosts)
-    if not (_ORIGIN.fullmatch(origin) and at_home and told.scheme == asked.scheme):
-        raise Unreadable(Reason.ORIGIN, "the look-up names a host that is not the vendor's; it is not asked")
-    return origin
+    return at_home and told.scheme == asked.scheme
 
 
 def _now() -> float:

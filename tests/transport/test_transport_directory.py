@@ -96,6 +96,14 @@ async def test_while_look_ups_fail_the_last_known_place_serves_and_they_are_rare
 
 
 @pytest.mark.looptime
+async def test_a_place_that_is_none_leaves_the_last_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.transport.directory.NOT_SOONER", 0.0)
+    directory = Directory(Office("https://one.vendor.test", "https://[one.vendor.test"))
+    assert await directory.origin(look_up()) == "https://one.vendor.test"
+    directory.doubt(look_up())
+    assert await directory.origin(look_up()) == "https://one.vendor.test"
+
+
 async def test_a_service_that_was_never_found_fails_the_call_and_is_asked_for_anew() -> None:
     directory = Directory(Office(fault(), "https://one.vendor.test"))
     assert isinstance(await failed(directory.origin(look_up())), Transient)
@@ -117,6 +125,11 @@ async def test_a_service_that_was_never_found_fails_the_call_and_is_asked_for_an
         "https://evil.example#.vendor.test",
         "https://evil.example\\.vendor.test",
         "https://one.vendor.test:port",
+        "https://one.vendor.test:65536",
+        "https://[one.vendor.test",
+        "https://one.vendor\u2100.test",
+        "https://..vendor.test",
+        f"https://{'a' * 64}.vendor.test",
         "https://169.254.169.254",
         "//one.vendor.test",
         "",
