@@ -40,6 +40,8 @@ class Names(AbstractResolver):
             fault: Exception | None = None
             try:
                 infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+            except UnicodeError:  # a label is empty, or longer than DNS allows
+                fault = socket.gaierror(socket.EAI_NONAME, "no name of a host")
             except Exception as failed:  # noqa: BLE001 - whatever it is, who waits must hear of it
                 fault = failed
             with suppress(RuntimeError):  # the loop is gone, and so is who waited

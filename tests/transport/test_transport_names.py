@@ -22,6 +22,12 @@ async def test_a_name_that_does_not_exist_is_an_os_error(monkeypatch: pytest.Mon
         await Names().resolve("no-such-host.example", 443)
 
 
+@pytest.mark.parametrize("host", [f"{'a' * 64}.example", "a..example"])
+async def test_what_cannot_be_a_name_is_a_name_that_does_not_exist(host: str) -> None:
+    with pytest.raises(socket.gaierror):
+        await Names().resolve(host, 443)
+
+
 async def test_a_hundred_names_that_hang_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve, hanging, end = socket.getaddrinfo, threading.Semaphore(0), threading.Event()
 
