@@ -127,6 +127,7 @@ class AccountPoll:
         self._wall = wall
         self._log = log.bind(vendor=vendor_name, account=name)
         self._seen: dict[str, Held] = {}
+        self._taken: dict[str, float] = {}  # when, on the clock that nobody sets
         self._failures: dict[str, int] = {}
         self._told: set[tuple[str, Reason]] = set()
         self._words: set[str] = set()
@@ -187,7 +188,7 @@ class AccountPoll:
         else:
             failure = None
             expires = began + min(self._paces[endpoint].max_age - age, (shown.window_end or math.inf) - at)
-            self._seen[endpoint] = Held(seen, at - age, expires)
+            self._seen[endpoint], self._taken[endpoint] = Held(seen, at - age, expires), began - age
             self._keep(endpoint, Held(shown, at - age, expires))
         self._tally.time(Span.POLL, endpoint, seconds=loop.time() - began)
         if failure:
@@ -208,8 +209,8 @@ class AccountPoll:
         )
         replies = await ask(self._vendor, endpoint, moment, self._asker, self._paces[endpoint].deadline)
         age = max((kept_for(reply.headers) for reply in replies), default=0.0)
-        held = self._seen.get(endpoint)
-        if age >= self._paces[endpoint].max_age or (age and held and at - age < held.taken - _AGE_ROUNDING):
+        before = self._taken.get(endpoint, -math.inf)
+        if age >= self._paces[endpoint].max_age or (age and began - age < before - _AGE_ROUNDING):
             raise Unreadable(
                 Reason.STALE,
                 f"a cache answered with what is {age:.0f} s old; keep caches off the way to the vendor",

@@ -743,6 +743,18 @@ async def test_the_same_answer_out_of_a_cache_is_as_new_as_before_within_what_it
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize(("shift", "age", "shown"), [(-3600.0, "5", "2"), (3600.0, "33", "1")])
+async def test_a_wall_clock_that_is_set_makes_no_answer_older_or_newer(shift: float, age: str, shown: str) -> None:
+    stage = Stage(row(lines(1), lines(2)))
+    task = asyncio.create_task(stage.poll.run())
+    await asyncio.sleep(first(stage) + 1)
+    stage.wall_shift, stage.centre.headers = shift, {"age": age}
+    await asyncio.sleep(INTERVAL)
+    assert stage.page()[WAITING] == shown
+    task.cancel()
+
+
+@pytest.mark.looptime
 @pytest.mark.parametrize("age", ["", "0", "-5", "soon", "1e9", "9" * 400, "1, 2"])
 async def test_an_age_that_is_none_is_none(age: str) -> None:
     stage = Stage()
