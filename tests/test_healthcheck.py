@@ -1,6 +1,7 @@
 """The question that an orchestrator asks: alive, whatever guards the door, and never so by mistake."""
 
 import asyncio
+import os
 import ssl
 import subprocess
 import sys
@@ -134,6 +135,14 @@ def test_it_asks_where_the_config_says_however_wrong_the_rest_is(
     if text is not None:
         config.write_text(text)
     assert healthcheck.listens(config) == listen
+
+
+def test_a_config_that_has_become_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.yaml")
+    code = "from pathlib import Path; from exporter import healthcheck as h; print(h.listens(Path('config.yaml')))"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    told = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environ, text=True, timeout=30)
+    assert told == f"{Listen('0.0.0.0', 10777)}\n"
 
 
 def written(path: Path, text: str) -> str:
