@@ -326,6 +326,17 @@ def test_a_skill_that_is_no_object_costs_itself() -> None:
     assert snapshot.dropped[Dropped.INVALID] == 1
 
 
+@pytest.mark.parametrize("name", ["", "4" * 65])
+def test_who_has_no_id_that_a_label_can_hold_is_dropped(name: str) -> None:
+    skills = read("queuestate", {"skills": {"4": {"currentQueueSize": 1}, name: {"currentQueueSize": 2}}})
+    assert [(one.id, one.waiting) for one in skills.queues or ()] == [("4", 1)]
+    assert skills.dropped[Dropped.INVALID] == 1
+    people = {"7": {"connectedEngagements": 1}, name: {"connectedEngagements": 2}}
+    agents = read("engactivity", {"agentsMetrics": {"metricsPerAgent": people}})
+    assert [(one.id, one.accepted) for one in agents.agents or ()] == [("7", 1)]
+    assert agents.dropped[Dropped.INVALID] == 1
+
+
 def sla(**chats: Any) -> dict[str, float]:
     document = {"slaDataRange": {bound.removeprefix("s"): {"chats": count} for bound, count in chats.items()}}
     return {total.kind: total.value for total in read("sla", document).totals or ()}  # type: ignore[misc]

@@ -25,6 +25,9 @@ Time = Annotated[float, Meta(ge=-1, le=float(EXACT))]
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[str, Meta(min_length=1, max_length=64)]
 """Sent as a text here and as a number there."""
 
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+"""An id that a mapping has for a key; an empty one would be a label that is not there."""
+
 
 class SkillState(Struct, frozen=True, rename="camel"):
     """The queue of one skill at this instant."""
@@ -39,7 +42,7 @@ class SkillState(Struct, frozen=True, rename="camel"):
 class QueueStateReply(Struct, frozen=True):
     """The queues by skill; the id -1 stands for chats without one."""
 
-    skills: dict[str, SkillState]
+    skills: dict[Name, SkillState]
 
 
 class SkillHealth(Struct, frozen=True, rename="camel"):
@@ -66,7 +69,7 @@ HEALTH_TOTALS = {
 class QueueHealthReply(Struct, frozen=True, rename="camel"):
     """The queues by skill."""
 
-    skills_metrics: dict[str, SkillHealth]
+    skills_metrics: dict[Name, SkillHealth]
 
 
 class Engagements(Struct, frozen=True, rename="camel"):
@@ -91,13 +94,13 @@ class SkillEngagements(Struct, frozen=True, rename="camel"):
 class EngagementsBySkill(Struct, frozen=True, rename="camel"):
     """All skills, each with its agents."""
 
-    metrics_per_skill: dict[str, SkillEngagements]
+    metrics_per_skill: dict[Name, SkillEngagements]
 
 
 class EngagementsByAgent(Struct, frozen=True, rename="camel"):
     """All skills together."""
 
-    metrics_per_agent: dict[str, Engagements]
+    metrics_per_agent: dict[Name, Engagements]
 
 
 class EngagementsReply(Struct, frozen=True, rename="camel"):
@@ -138,7 +141,7 @@ class AgentState(Struct, frozen=True):
 class AgentStates(Struct, frozen=True, rename="camel"):
     """The agents that were logged in; the others are left out."""
 
-    metrics_per_agent: dict[str, list[AgentState]]
+    metrics_per_agent: dict[Name, list[AgentState]]
 
 
 class IntervalData(Struct, frozen=True, rename="camel"):
@@ -213,7 +216,7 @@ MESSAGE_KINDS = {
 class MessageQueuesReply(Struct, frozen=True, rename="camel"):
     """The queues by skill; empty while nobody is logged in, and where LivePerson has not switched them on."""
 
-    skills_metrics: dict[str, MessageQueue]
+    skills_metrics: dict[Name, MessageQueue]
 
 
 class Skill(Struct, frozen=True, rename="camel"):
