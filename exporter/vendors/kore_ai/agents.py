@@ -24,6 +24,7 @@ from exporter.wire.http import Reply
 _CUT = 1.0  # second: the log is in whole ones
 _ROUNDING = 2.0  # seconds: of a duration, a start and an end, each cut
 _SKEW = 120.0  # seconds by which the vendor's clock may be ahead of ours
+_FARTHEST = 26 * 3600.0  # seconds between the two offsets that lie farthest apart
 _DATE = len("2026-03-29")  # which, alone, is no instant
 _DURATION = re.compile(r"([0-9]{1,6}):([0-5][0-9]):([0-5][0-9])", re.ASCII)
 
@@ -101,7 +102,7 @@ def _stays(row: Decoded[AgentRow], today: Today, words: Words, instant: Instant)
 def _stay(told: payloads.Stay, today: Today, words: Words, instant: Instant) -> Stay:
     start = instant(told.start_time)
     end = inf if told.end_time == OPEN else instant(told.end_time)
-    if not told.primary_status or start is None or end is None:
+    if not told.primary_status or start is None or end is None or start > today.now + _FARTHEST:
         raise _Contradiction
     if end == inf and start > today.now + _SKEW:
         raise Unreadable(
