@@ -110,7 +110,7 @@ class _Walk:
         if origin in (Union, UnionType):
             return self._union(value, get_args(shape), path)
         if origin is dict:
-            return self._mapping(value, *get_args(shape), path)
+            return self._mapping(value, get_args(shape), path)
         return _raw(value) if shape is msgspec.Raw else _leaf(value, shape)
 
     def note(self, path: str) -> None:
@@ -148,9 +148,10 @@ class _Walk:
                 self.invalid_rows += 1
         return rows
 
-    def _mapping(self, value: object, name: Any, shape: Any, path: str) -> dict[str, Any]:
+    def _mapping(self, value: object, shapes: tuple[Any, Any], path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _Misfit
+        name, shape = shapes
         found = {}
         for key, item in value.items():
             try:

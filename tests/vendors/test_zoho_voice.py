@@ -949,7 +949,7 @@ def test_a_detail_is_not_asked_beyond_the_present() -> None:
 
 @pytest.mark.parametrize("told", [2**53, "999999999999999"])
 @pytest.mark.parametrize("field", ["start_time", "end_time"])
-def test_a_call_in_a_year_that_no_calendar_has_costs_the_day_nothing(field: str, told: object) -> None:
+def test_a_call_in_a_year_that_no_calendar_has_costs_the_day_nothing(field: str, told: Any) -> None:
     centre = Centre()
     centre.calls = [call(1, **{field: told}), call(2)]
     centre.poll()
