@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 from replay import exposed, samples
 
-from exporter.model import Agent, Dropped, Queue, Snapshot, Status, count_by_status
-from exporter.privacy import MOST_AGENTS, AgentLabel, veil
+from exporter.model import Agent, Dropped, Measure, Queue, Snapshot, Status, Total, count_by_status
+from exporter.privacy import MOST_AGENTS, MOST_QUEUES, MOST_TOTALS, AgentLabel, veil
 
 KEY = b"k" * 32
 PEOPLE = (
@@ -99,6 +99,18 @@ def test_beyond_the_cap_agents_are_counted_and_not_shown(mode: AgentLabel) -> No
     assert full.dropped == {Dropped.INVALID: 4}
     exact = veil(mode, "acme", KEY)(Snapshot(agents=crowd[:MOST_AGENTS]))
     assert Dropped.OVER_CAP not in exact.dropped
+
+
+@pytest.mark.parametrize("mode", get_args(AgentLabel))
+def test_beyond_their_caps_queues_and_totals_are_counted_and_not_shown(mode: AgentLabel) -> None:
+    queues = tuple(Queue(str(number), waiting=1) for number in range(MOST_QUEUES + 2))
+    totals = (Total(Measure.CALLS, 1.0, "inbound", "7"),) * (MOST_TOTALS + 3)
+    crowd = tuple(Agent(str(number)) for number in range(MOST_AGENTS + 5))
+    veiled = veil(mode, "acme", KEY)(Snapshot(agents=crowd, queues=queues, totals=totals))
+    assert (veiled.queues, veiled.totals) == (queues[:MOST_QUEUES], totals[:MOST_TOTALS])
+    assert veiled.dropped == {Dropped.OVER_CAP: 5 if mode == "none" else 10}
+    few = Snapshot(queues=queues[:MOST_QUEUES], totals=totals[:MOST_TOTALS])
+    assert veil(mode, "acme", KEY)(few) == few
 
 
 @pytest.mark.parametrize("mode", get_args(AgentLabel))
