@@ -32,6 +32,24 @@ async def test_a_poll_that_is_cancelled_in_the_instant_of_its_failure_is_cancell
     assert poll.cancelled() is cancelled
 
 
+async def test_the_first_failure_ends_what_is_still_under_way_and_is_told() -> None:
+    ended: list[str] = []
+
+    async def ask(request: Request) -> Reply | PollFailed:
+        if request.endpoint == "broken":
+            raise Transient(Reason.RESET, "the connection broke")
+        try:
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+        finally:
+            ended.append(request.endpoint)
+
+    requests = tuple(Request(name, f"https://acme.example/{name}") for name in ("slow", "broken", "silent"))
+    async with asyncio.timeout(20):
+        with pytest.raises(Transient, match="the connection broke"):
+            await ask_all(requests, nothing, ask)
+    assert ended == ["slow", "silent"]
+
+
 async def test_pages_that_are_too_much_together_fail_the_poll() -> None:
     body = bytes(BODY_CAP)
     asked: list[str] = []
