@@ -4,11 +4,13 @@ import random
 import socket
 import ssl
 import subprocess
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aioresponses import aioresponses
 from fake_vendor import Asked, Last, Vendor, answer, failed, vendor
 from fake_vendor import tls as machines_tls
 
@@ -253,6 +255,41 @@ async def test_an_error_keeps_its_status_whatever_its_body_does() -> None:
         async with vendor(lambda _, reply=reply: reply) as site:  # type: ignore[misc]
             got = await ask(site)
         assert (got.status, got.body) == (status, b"")
+
+
+async def test_an_error_whose_body_has_no_end_is_waited_for_only_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.transport.exchange._ERROR_SECONDS", 0.1)
+
+    async def dribble(_: Asked) -> AsyncIterator[bytes]:
+        yield b"HTTP/1.1 429 Something\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
+        while True:
+            yield b"1\r\nx\r\n"
+            await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(20), vendor(dribble) as site:  # no pause in it is longer than our patience
+        got = await ask(site)
+    assert (got.status, got.body, got.headers["retry-after"]) == (429, b"", "7")
+
+
+async def test_a_body_that_is_all_there_leaves_others_their_turn(
+    canned: aioresponses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.transport.exchange._CHUNK", 64)
+    turns, chunks = 0, 100
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    canned.get("https://acme.example/x", body=bytes(chunks * 64))
+    task = asyncio.create_task(others())
+    async with open_session(machines_tls()) as session:
+        reply = await exchange(session, Request("agents", "https://acme.example/x"))
+    task.cancel()
+    assert len(reply.body) == chunks * 64
+    assert turns >= chunks
 
 
 async def test_the_body_of_an_error_is_there_for_the_vendor_to_judge() -> None:
