@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 from crowd import HALF, WHOLE, Line, rest
-from plain_http import PATIENCE, TEXT, Bytes, ask, parse, server
+from plain_http import PATIENCE, TEXT, Bytes, ask, parse, send, server
 
 from exporter.web import Limits
 
@@ -141,6 +141,35 @@ async def test_beyond_the_cap_of_connections_the_one_that_waited_longest_makes_r
         assert (await rest(silent[3])).endswith(TEXT)
 
 
+async def test_a_burst_of_the_young_may_be_twice_as_many() -> None:
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(server(Limits(connections=2, header=1e6)))
+        young = await lines(stack, port, 4)
+        for one in young:
+            one[1].write(LAST)
+        assert all(answer.endswith(TEXT) for answer in await all_of(young, rest))
+
+
+async def test_among_the_old_one_too_many_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.web.server._YOUNG", 0.0)
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(server(Limits(connections=2, header=1e6)))
+        old = await lines(stack, port, 3)
+        async with asyncio.timeout(PATIENCE):
+            assert await rest(old[0]) == b""
+        old[1][1].write(LAST)
+        assert (await rest(old[1])).endswith(TEXT)
+
+
+async def test_an_answer_that_breaks_in_its_midst_is_cut_and_nothing_is_written_behind_it() -> None:
+    half = Bytes(text=(bytes(2**20), "no bytes"))  # type: ignore[arg-type]  # a fault of ours
+    async with server(page=lambda: half) as port:
+        answer = await send(port, LAST)
+    body = answer.partition(b"\r\n\r\n")[2]
+    assert 0 < len(body) <= 2**20
+    assert not body.strip(b"\0")
+
+
 async def test_an_answer_that_is_under_way_makes_no_room() -> None:
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(server(Limits(connections=1, header=1e6), page=lambda: PAGE))
@@ -153,8 +182,8 @@ async def test_an_answer_that_is_under_way_makes_no_room() -> None:
 
 @pytest.mark.parametrize("data", [b"", HALF, WHOLE])
 async def test_stopping_is_fast_whoever_is_connected(data: bytes) -> None:
-    async with AsyncExitStack() as stack:
-        async with server(Limits(drain=0.05), page=lambda: PAGE) as port:
+    async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
+        async with server(Limits(drain=0.05, header=1e6, answer=1e6), page=lambda: PAGE) as port:
             them = await lines(stack, port, 50, data)
             await ask(port, "GET /-/healthy")
         assert unsent() == []
