@@ -509,6 +509,20 @@ async def test_a_hundred_reloads_leave_as_many_tasks_as_there_were_and_the_last_
         assert of_accounts() == tasks == ["acme", *(f"acme {endpoint}" for endpoint in sorted(ENDPOINTS))]
 
 
+async def test_a_reload_begins_to_read_when_the_one_before_is_over() -> None:
+    together, met = threading.Barrier(2), []
+
+    def read() -> Config:
+        with suppress(threading.BrokenBarrierError):
+            met.append(together.wait(0.3))
+        return config()
+
+    async with running(config()) as stage:
+        stage.exporter._read = read
+        await asyncio.gather(stage.exporter.reload(), stage.exporter.reload())
+    assert met == []
+
+
 async def test_the_address_cannot_be_changed_by_a_reload_and_that_is_told() -> None:
     async with running(config()) as stage:
         assert await stage.reload(config(listen=Listen("127.0.0.1", 1))) == ()
