@@ -369,6 +369,26 @@ async def test_a_fault_of_ours_costs_an_account_neither_its_numbers_nor_its_coun
         assert polls(page, "bad") > polls(before, "bad")
 
 
+async def test_a_part_that_breaks_at_once_begins_again_only_after_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[None] = []
+
+    async def broken(_: Any) -> None:
+        begun.append(None)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(app, "_RESTART", 1e6)
+    monkeypatch.setattr(app.AccountPoll, "run", broken)
+    async with running(config(account("acme", "http://127.0.0.1:1"))) as stage:
+
+        async def has_begun() -> bool:
+            return bool(begun)
+
+        await first(has_begun)
+        for _ in range(3):
+            assert (await stage.ask("/-/healthy"))[0] == 200
+    assert len(begun) == 1
+
+
 async def test_an_address_that_is_taken_is_an_os_error() -> None:
     async with running(config()) as stage:
         port = int(stage.url.rpartition(":")[2])
@@ -521,6 +541,28 @@ async def test_a_reload_begins_to_read_when_the_one_before_is_over() -> None:
         stage.exporter._read = read
         await asyncio.gather(stage.exporter.reload(), stage.exporter.reload())
     assert met == []
+
+
+async def test_a_reload_that_ends_after_the_exporter_begins_nothing() -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read() -> Config:
+        reading.set()
+        go_on.wait(60)
+        return config(account("last", "http://127.0.0.1:1"))
+
+    log = structlog.wrap_logger(None, processors=[LogCapture()])
+    exporter = Exporter(config(), read=read, log=log, lines_dropped=lambda: 0)
+    stop, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
+    run = asyncio.create_task(exporter.run(stop, listening.set_result))
+    await listening
+    reload = asyncio.create_task(exporter.reload())
+    assert await asyncio.to_thread(reading.wait, PATIENCE)
+    stop.set()
+    await run
+    go_on.set()
+    assert await reload == ()
+    assert of_accounts() == []
 
 
 async def test_the_address_cannot_be_changed_by_a_reload_and_that_is_told() -> None:
