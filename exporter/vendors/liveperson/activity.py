@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
 from exporter.errors import Reason, Unreadable
-from exporter.model import Agent, Dropped, Snapshot, State, Status
+from exporter.model import Agent, Dropped, Snapshot, State, Status, state
 from exporter.vendors.liveperson.payloads import (
     AGENT_ACTIVITY,
     AgentActivityReply,
@@ -28,7 +27,7 @@ _STATES = {
 }
 
 
-class Time(Struct, frozen=True):
+class Time(Struct, frozen=True, gc=False):
     """Seconds in a state: all of them, those with a chat, those with as many as allowed; None is not told."""
 
     whole: float | None = 0.0
@@ -41,7 +40,8 @@ class Time(Struct, frozen=True):
         total, chatting, rest = spent.total, spent.chatting, spent.not_chatting
         if total is None or chatting is None or rest is None:
             return cls(None, chatting, spent.chatting_in_max_concurrency)
-        return cls(max(total, chatting + rest), chatting, spent.chatting_in_max_concurrency)
+        parts = chatting + rest
+        return cls(parts if parts > total else total, chatting, spent.chatting_in_max_concurrency)
 
     def __add__(self, other: "Time") -> "Time":
         pairs = zip(astuple(self), astuple(other), strict=True)
@@ -57,6 +57,27 @@ class Time(Struct, frozen=True):
 _UNTOLD = Time(None, None, None)
 
 
+class Words:
+    """What the states and reasons mean; the config may teach more."""
+
+    def __init__(self, taught: Mapping[str, Status]) -> None:
+        self._taught = taught
+        self._states = {key: state(taught.get(word, status), word) for key, (status, word) in _STATES.items()}
+
+    def state(self, row: AgentState) -> State:
+        """Return the state by its id, in our words; an unknown one in LivePerson's."""
+        return self._states.get(row.id) or self.reason(row.name or f"state {row.id}", Status.OTHER)
+
+    def reason(self, word: str, status: str) -> State:
+        """Return the state of a word: of this status, unless the config teaches another."""
+        return state(self._taught.get(word, Status(status)), word)
+
+    def unknown(self, rows: Iterable[AgentState]) -> frozenset[str]:
+        """Return the words of the states that nobody has mapped yet."""
+        strange = (row for row in rows if row.id not in self._states and row.id != _LOGGED_IN)
+        return frozenset(self.state(row)[1] for row in strange) - self._taught.keys()
+
+
 def read_activity(reply: Reply, taught: Mapping[str, Status]) -> Snapshot:
     """Read the time of each agent, in one piece or as the sum of its slices.
 
@@ -68,8 +89,8 @@ def read_activity(reply: Reply, taught: Mapping[str, Status]) -> Snapshot:
     for agents in _slices(answer):
         for agent, told in agents.metrics_per_agent.items():
             rows.setdefault(agent, []).extend(_told_once(told))
-    times = {agent: _times(states, taught, sound=not answer.drift) for agent, states in rows.items()}
-    words = {_state(row, taught)[1] for row in chain(*rows.values()) if row.id not in {_LOGGED_IN, *_STATES}}
+    words, sound = Words(taught), not answer.drift
+    times = {agent: _times(states, words, sound=sound) for agent, states in rows.items()}
     return Snapshot(
         agents=tuple(_agent(agent, states, times[agent]) for agent, states in rows.items()),
         dropped={
@@ -77,7 +98,7 @@ def read_activity(reply: Reply, taught: Mapping[str, Status]) -> Snapshot:
             Dropped.INCONSISTENT: sum(any(time.whole is None for time in one.values()) for one in times.values()),
         },
         drift=answer.drift,
-        unknown_statuses=frozenset(words - taught.keys()),
+        unknown_statuses=words.unknown(row for states in rows.values() for row in states),
     )
 
 
@@ -94,49 +115,49 @@ def _slices(answer: Decoded[AgentActivityReply]) -> Sequence[AgentStates]:
 
 def _told_once(rows: Sequence[AgentState]) -> Iterable[AgentState]:
     """Return the states without the times of those that come twice: nobody knows which of them is right."""
+    if len({row.id for row in rows}) == len(rows):
+        return rows
     times = Counter(row.id for row in rows)
     return (row if times[row.id] == 1 else replace(row, value=Spent(), reasons=[]) for row in rows)
 
 
-def _times(rows: Iterable[AgentState], taught: Mapping[str, Status], *, sound: bool) -> Mapping[State, Time]:
+def _times(rows: Iterable[AgentState], words: Words, *, sound: bool) -> Mapping[State, Time]:
     """Add up the time in each state, the time away by its reasons; that logged in is the sum of them all."""
     times: dict[State, Time] = {}
     for row in rows:
-        for state, time in () if row.id == _LOGGED_IN else _parts(row, taught, sound=sound):
-            times[state] = times.get(state, Time()) + time
+        if row.id == _LOGGED_IN:
+            continue
+        parted = row.reasons or not sound
+        parts = _parts(row, words, sound=sound) if parted else ((words.state(row), Time.of(row.value)),)
+        for part, time in parts:
+            times[part] = times[part] + time if part in times else time
     return times
 
 
-def _state(row: AgentState, taught: Mapping[str, Status]) -> State:
-    """Return the state by its id, in our words; an unknown one in LivePerson's."""
-    status, word = _STATES.get(row.id, (Status.OTHER, row.name or f"state {row.id}"))
-    return taught.get(word, status), word
-
-
-def _parts(row: AgentState, taught: Mapping[str, Status], *, sound: bool) -> Iterator[tuple[State, Time]]:
+def _parts(row: AgentState, words: Words, *, sound: bool) -> Iterator[tuple[State, Time]]:
     """Part the time in a state by the reasons that the agent gave; what has none keeps the word of the state.
 
     Where the reasons are more than the whole, nothing of it is told. Where the answer was not sound, a part
     without a reason may be one whose reason was lost, and is not told.
     """
-    whole, reasons, state = Time.of(row.value), row.reasons or [], _state(row, taught)
+    whole, reasons, state = Time.of(row.value), row.reasons or [], words.state(row)
     told = sum((Time.of(reason.value) for reason in reasons), Time())
     rounding = len(reasons) + 1.0
     rest = whole.less(told, rounding)
     contradiction = rest.whole is None and None not in (whole.whole, told.whole)
     for reason in reasons:
-        word = str(reason.id)
-        yield (taught.get(word, state[0]), word), _UNTOLD if contradiction else Time.of(reason.value)
+        yield words.reason(str(reason.id), state[0]), _UNTOLD if contradiction else Time.of(reason.value)
     lost = row.id == _AWAY and not sound and rest.whole is not None and rest.whole > rounding
     yield state, _UNTOLD if lost else rest
 
 
 def _agent(agent: str, rows: Iterable[AgentState], times: Mapping[State, Time]) -> Agent:
+    """Return an agent's day. What was added up is a float, and so is what had nothing to be added to."""
     logged_in = [Time.of(row.value) for row in rows if row.id == _LOGGED_IN]
     return Agent(
         id=agent,
-        seconds_in_state={state: time.whole for state, time in times.items() if time.whole is not None},
-        engaged_seconds={state: time.engaged for state, time in times.items() if time.engaged is not None},
-        full_seconds={state: time.full for state, time in times.items() if time.full is not None},
+        seconds_in_state={state: 0.0 + time.whole for state, time in times.items() if time.whole is not None},
+        engaged_seconds={state: 0.0 + time.engaged for state, time in times.items() if time.engaged is not None},
+        full_seconds={state: 0.0 + time.full for state, time in times.items() if time.full is not None},
         logged_in_seconds=sum(logged_in, Time()).whole if logged_in else None,
     )
