@@ -361,7 +361,14 @@ def test_agents_are_not_counted_where_one_is_lost_or_none_has_a_status() -> None
 
 @pytest.mark.parametrize(
     ("text", "since"),
-    [("2026-03-29 09:41:10", 1774777270), ("", None), ("0000-00-00 00:00:00", None), (None, None), ("soon", None)],
+    [
+        ("2026-03-29 09:41:10", 1774777270),
+        ("2026-03-29 09:41:10+02:00", None),
+        ("", None),
+        ("0000-00-00 00:00:00", None),
+        (None, None),
+        ("soon", None),
+    ],
 )
 def test_a_status_is_dated_by_the_vendor_in_utc_or_not_at_all(text: str | None, since: float | None) -> None:
     snapshot = read("GetUsers", [{"user_id": 1, "acd_status": "READY", "acd_status_change_time": text}])

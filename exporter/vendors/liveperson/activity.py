@@ -40,8 +40,7 @@ class Time(Struct, frozen=True, gc=False):
         total, chatting, rest = spent.total, spent.chatting, spent.not_chatting
         if total is None or chatting is None or rest is None:
             return cls(None, chatting, spent.chatting_in_max_concurrency)
-        parts = chatting + rest
-        return cls(parts if parts > total else total, chatting, spent.chatting_in_max_concurrency)
+        return cls(max(total, chatting + rest), chatting, spent.chatting_in_max_concurrency)
 
     def __add__(self, other: "Time") -> "Time":
         pairs = zip(astuple(self), astuple(other), strict=True)

@@ -23,7 +23,8 @@ _SHORT = {
     "TotalTalkTime": "TTT",
     "TotalAfterCallWork": "TACW",
 }
-_LONG = re.compile(rf'"({"|".join(_SHORT)})"(?=\s*:)'.encode())
+# What is in small letters from its second on is looked at closely: the short names are capitals alone.
+_LONG = re.compile(rf'"(?=[A-Z][a-z])({"|".join(_SHORT)})"(?=\s*:)'.encode())
 
 
 def abbreviated(body: bytes) -> bytes:

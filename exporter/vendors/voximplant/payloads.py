@@ -4,7 +4,7 @@ Lists of the day's statistics come in two orders, by user or by time; the levels
 occur is absent, and so is what was not asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -133,10 +133,9 @@ class StatusRecord(Record, frozen=True):
     """An object in the samples, a list in the reference."""
 
     @property
-    def items(self) -> Iterable[tuple[str, Item]]:
+    def parts(self) -> list[dict[str, Item]]:
         """The statuses that occurred, in either form."""
-        parts = self.acd_status if isinstance(self.acd_status, list) else [self.acd_status or {}]
-        return [pair for part in parts for pair in part.items()]
+        return self.acd_status if isinstance(self.acd_status, list) else [self.acd_status or {}]
 
 
 class CallRecord(Record, frozen=True):
@@ -249,7 +248,7 @@ def calls(name: str) -> Callable[[Struct], Told]:
 
     def read(record: Struct) -> Told:
         match getattr(record, name):
-            case Calls(count) | [Calls(count)] | int(count):
+            case int(count) | Calls(count) | [Calls(count)]:
                 return count
         return None
 
@@ -264,6 +263,16 @@ class Field(Struct, frozen=True):
     kind: str = ""
     together: Callable[[Iterable[float]], float] = sum
 
+
+OPERATOR_FIELDS: Mapping[str, Callable[[Struct], Told]] = {
+    "accepted": calls("AC"),
+    "missed": calls("UAC"),
+    "answer_seconds": seconds("TDT", "SA"),
+    "contact_seconds": seconds("TTT", "TT"),
+    "wrap_up_seconds": seconds("TACW", "ACW"),
+    "handling_seconds": seconds("THT", "HT"),
+}
+"""By the agent's field; each is the sum of its records."""
 
 QUEUE_FIELDS: tuple[Field, ...] = (
     Field(Measure.OFFERED, lambda record: getattr(record, "TC", None)),

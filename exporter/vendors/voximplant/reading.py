@@ -1,11 +1,10 @@
 """The older engine's payloads, turned into the model."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from operator import attrgetter
+from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from exporter.errors import Reason, Unreadable
 from exporter.model import (
@@ -19,11 +18,11 @@ from exporter.model import (
     Total,
     count_by_status,
     count_online,
-    state,
 )
 from exporter.vendors.pages import unique
 from exporter.vendors.voximplant.names import abbreviated
 from exporter.vendors.voximplant.payloads import (
+    OPERATOR_FIELDS,
     QUEUE_DAY,
     QUEUE_FIELDS,
     QUEUES,
@@ -38,18 +37,16 @@ from exporter.vendors.voximplant.payloads import (
     QueueRecord,
     QueuesReply,
     QueueState,
-    StatusRecord,
     StatusReply,
     User,
     UsersReply,
-    calls,
-    seconds,
 )
 from exporter.vendors.voximplant.rows import all_rows, dropped, lost_rows, waits
 from exporter.vendors.voximplant.words import Words
 from exporter.wire.decode import Decoded, decode, drift_of
 from exporter.wire.http import Reply
 
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the vendor's dates are without a zone, and mean UTC
 _QUEUES = "result.acd_queues[]"
 _ENGAGED = frozenset(
     {_QUEUES}
@@ -150,12 +147,12 @@ def _user(key: str, row: User, words: Words) -> Agent:
 
 
 def instant(text: str | None) -> float | None:
-    """Return the instant of a date in UTC, in seconds since the Unix epoch; None where it is empty or no date."""
+    """Return the instant of a date in UTC, in seconds since the Unix epoch; None where it is empty or none."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC).timestamp() if moment.isoformat(" ") == text else None
+    return (moment - _EPOCH).total_seconds() if moment.tzinfo is None and moment.isoformat(" ") == text else None
 
 
 def read_queues(replies: Sequence[Reply]) -> Snapshot:
@@ -178,29 +175,42 @@ def read_statuses(reply: Reply, words: Words) -> Snapshot:
     """Read how long each agent was in each status today; what lasts may be missing in it until it ends."""
     answer = decode(reply.body, StatusReply)
     people, twice = _by_agent(answer)
+    days = {
+        key: _together([part for record in records for part in record.parts]) for key, records in people.items()
+    }
+    states = words.states({word for items in days.values() for word in items})
     return Snapshot(
-        agents=tuple(_status_day(key, records, words) for key, records in people.items()),
+        agents=tuple(_status_day(key, items, states) for key, items in days.items()),
         dropped=dropped(answer.invalid_rows, twice),
         drift=answer.drift,
-        unknown_statuses=words.unknown(
-            word for records in people.values() for one in records for word, _ in one.items
-        ),
+        unknown_statuses=words.unknown(states),
     )
 
 
-def _status_day(key: str, records: Iterable[StatusRecord], words: Words) -> Agent:
-    items: dict[State, list[Item]] = {}
-    for record in records:
-        for word, item in record.items:
-            items.setdefault(state(words.status(word), word), []).append(item)
+def _together(parts: Sequence[Mapping[str, Item]]) -> Mapping[str, Item]:
+    """Return the parts of a day as one; there is only one as a rule."""
+    if len(parts) == 1:
+        return parts[0]
+    found: dict[str, list[Item]] = {}
+    for part in parts:
+        for word, item in part.items():
+            found.setdefault(word, []).append(item)
+    return {
+        word: Item(
+            max=joined(max, (item.max for item in items)),
+            count=joined(sum, (item.count for item in items)),
+            sum=joined(sum, (item.sum for item in items)),
+        )
+        for word, items in found.items()
+    }
 
-    def each(together: Callable[[Iterable[float]], float], part: str) -> Mapping[State, Any]:
-        read = attrgetter(part)
-        told = {state: joined(together, map(read, some)) for state, some in items.items()}
-        return {state: value for state, value in told.items() if value is not None}
 
+def _status_day(key: str, items: Mapping[str, Item], states: Mapping[str, State]) -> Agent:
     return Agent(
-        key, seconds_in_state=each(sum, "sum"), longest_stays=each(max, "max"), entries=each(sum, "count")
+        key,
+        seconds_in_state={states[word]: item.sum for word, item in items.items() if item.sum is not None},
+        longest_stays={states[word]: item.max for word, item in items.items() if item.max is not None},
+        entries={states[word]: item.count for word, item in items.items() if item.count is not None},
     )
 
 
@@ -216,18 +226,12 @@ def read_operators(reply: Reply) -> Snapshot:
 
 
 def _call_day(key: str, records: Sequence[OperatorRecord]) -> Agent:
-    def together(read: Callable[[Struct], float | None]) -> Any:
-        return joined(sum, map(read, records))
-
-    return Agent(
-        key,
-        accepted=together(calls("AC")),
-        missed=together(calls("UAC")),
-        answer_seconds=together(seconds("TDT", "SA")),
-        contact_seconds=together(seconds("TTT", "TT")),
-        wrap_up_seconds=together(seconds("TACW", "ACW")),
-        handling_seconds=together(seconds("THT", "HT")),
-    )
+    told: dict[str, Any]
+    if len(records) == 1:  # as a rule
+        told = {field: read(records[0]) for field, read in OPERATOR_FIELDS.items()}
+    else:
+        told = {field: joined(sum, map(read, records)) for field, read in OPERATOR_FIELDS.items()}
+    return Agent(key, **told)
 
 
 def _by_agent(answer: Decoded[Any]) -> tuple[dict[str, list[Any]], int]:
@@ -237,7 +241,7 @@ def _by_agent(answer: Decoded[Any]) -> tuple[dict[str, list[Any]], int]:
         Unreadable: of several records that are one agent's day, some are lost.
     """
     found: dict[str, dict[tuple[str | None, int | None], Any]] = {}
-    came = 0
+    came, parted = 0, False
     for group in answer.value.result:
         for record in group.statistics:
             agent = group.user_id if record.user_id is None else record.user_id
@@ -245,8 +249,8 @@ def _by_agent(answer: Decoded[Any]) -> tuple[dict[str, list[Any]], int]:
                 raise Unreadable(Reason.SCHEMA, "a record tells neither by itself nor by its group whose it is")
             came += 1
             time = (record.date or group.date, group.hour if record.hour is None else record.hour)
+            parted = parted or time != (None, None)
             found.setdefault(str(agent), {}).setdefault(time, record)
-    parted = any(time != (None, None) for records in found.values() for time in records)
     if parted and answer.invalid_rows:
         raise Unreadable(Reason.SCHEMA, "a part of the day is not as documented, so nobody's day is whole")
     people = {agent: list(records.values()) for agent, records in found.items()}
@@ -280,8 +284,8 @@ def _queue_totals(queue: str, records: Sequence[QueueRecord]) -> Iterable[Total]
             yield Total(Measure.ANSWERED_WITHIN, value, f"{bound:g}", queue)
 
 
-def joined(together: Callable[[Iterable[float]], float], values: Iterable[float | None]) -> float | None:
-    """Return the values as one; None where there is none, or any is not told."""
+def joined(together: Callable[[Iterable[Any]], Any], values: Iterable[float | None]) -> Any:
+    """Return the values as one, whole where they are; None where there is none, or any is not told."""
     several = list(values)
     if len(several) == 1:
         return several[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from exporter.model import Status
+from exporter.model import State, Status, state
 
 # ONLINE is logged in and takes no calls; BANNED has let one ring, and is passed over for a while; TIMEOUT is a
 # break. CUSTOM_n, which an account may give a name, counts as DND does.
@@ -29,6 +29,10 @@ class Words:
     def status(self, word: str) -> Status:
         """Return what the word means; OTHER where nobody knows."""
         return self._known.get(word, Status.OTHER)
+
+    def states(self, words: Iterable[str]) -> Mapping[str, State]:
+        """Return the state of each of these words."""
+        return {word: state(self.status(word), word) for word in words}
 
     def unknown(self, words: Iterable[str]) -> frozenset[str]:
         """Return the words that nobody has mapped yet."""
