@@ -17,9 +17,12 @@ from exporter.model import Histogram
 
 _LONGEST = 128
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format and bidi, surrogates, line separators
-_NUMERALS = b"0123456789.-+e,[]"
-_SURELY_FINITE = 308  # characters: an integer that takes more may be beyond every float
-_STEP = _SURELY_FINITE // 2  # so many without a comma are in each integer that is longer, wherever it begins
+_FIGURES = bytes(
+    ord("0") if char in b"0123456789" else char if char in b".-+e\n" else ord("?") for char in range(256)
+)
+"""Turns a number into its figure: every digit is a 0, and what is in no number is a question mark."""
+_ENCODER = msgspec.json.Encoder()
+_BEYOND = b"0" * 309  # an integer of so many digits may be beyond every float
 
 
 class Track(Struct, frozen=True):
@@ -111,14 +114,11 @@ def _sound(track: Track, values: Sequence[Any]) -> tuple[list[bytes], list[bytes
 def _cells(values: Sequence[Any]) -> list[bytes] | None:
     """Format all values in one call, each with its line end; None if any of them is no finite number."""
     try:
-        text = msgspec.json.encode(values)
+        lines = _ENCODER.encode_lines(values)
     except (TypeError, ValueError, OverflowError):
         return None
-    if text.translate(None, _NUMERALS):
-        return None
-    if any(text.find(b",", at, at + _STEP) < 0 for at in range(0, len(text) - _STEP, _STEP)):
-        return None
-    return (text[1:-1].replace(b",", b"\n,") + b"\n").split(b",")
+    figures = lines.translate(_FIGURES)
+    return None if b"?" in figures or _BEYOND in figures else lines.splitlines(keepends=True)
 
 
 def _cell(value: float) -> bytes:
