@@ -282,13 +282,15 @@ def with_transitions(new: Snapshot, old: Snapshot | None, at: float) -> Snapshot
     """
     if not new.agents or old is None or not old.agents:
         return new
+    if all(agent.since is not None or agent.status is None for agent in new.agents):
+        return new
     before = {agent.id: agent for agent in old.agents}
-    return replace(new, agents=tuple(_dated(agent, before.get(agent.id), at) for agent in new.agents))
+    return replace(new, agents=tuple([_dated(agent, before.get(agent.id), at) for agent in new.agents]))
 
 
 def _dated(agent: Agent, before: Agent | None, at: float) -> Agent:
     if agent.since is not None or agent.status is None or before is None or before.status is None:
         return agent
-    same = (agent.status, agent.vendor_status) == (before.status, before.vendor_status)
+    same = agent.status == before.status and agent.vendor_status == before.vendor_status
     since = before.since if same else at
     return agent if since is None else replace(agent, since=since)

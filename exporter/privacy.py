@@ -31,7 +31,7 @@ def veil(mode: AgentLabel, account: str, key: bytes = b"") -> Callable[[Snapshot
         return replace(agent, id=f"p:{digest.hex()[:16]}", name=None, via=None)
 
     def nameless(agent: Agent) -> Agent:
-        return replace(agent, name=None, via=None)
+        return agent if agent.name is agent.via is None else replace(agent, name=None, via=None)
 
     shown = {"id": nameless, "pseudonym": pseudonym, "name": lambda agent: agent}
 
