@@ -57,24 +57,29 @@ _UNTOLD = Time(None, None, None)
 
 
 class Words:
-    """What the states and reasons mean; the config may teach more."""
+    """What the states and reasons of one answer mean; the config may teach more."""
 
     def __init__(self, taught: Mapping[str, Status]) -> None:
         self._taught = taught
         self._states = {key: state(taught.get(word, status), word) for key, (status, word) in _STATES.items()}
+        self._strange: set[str] = set()
 
     def state(self, row: AgentState) -> State:
         """Return the state by its id, in our words; an unknown one in LivePerson's."""
-        return self._states.get(row.id) or self.reason(row.name or f"state {row.id}", Status.OTHER)
+        return self._states.get(row.id) or self._other(row.name or f"state {row.id}")
+
+    def _other(self, word: str) -> State:
+        self._strange.add(word)
+        return self.reason(word, Status.OTHER)
 
     def reason(self, word: str, status: str) -> State:
         """Return the state of a word: of this status, unless the config teaches another."""
         return state(self._taught.get(word, Status(status)), word)
 
-    def unknown(self, rows: Iterable[AgentState]) -> frozenset[str]:
-        """Return the words of the states that nobody has mapped yet."""
-        strange = (row for row in rows if row.id not in self._states and row.id != _LOGGED_IN)
-        return frozenset(self.state(row)[1] for row in strange) - self._taught.keys()
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The words of those states, so far, that nobody has mapped yet."""
+        return frozenset(self._strange - self._taught.keys())
 
 
 def read_activity(reply: Reply, taught: Mapping[str, Status]) -> Snapshot:
@@ -85,19 +90,18 @@ def read_activity(reply: Reply, taught: Mapping[str, Status]) -> Snapshot:
     """
     answer = decode(reply.body, AgentActivityReply)
     rows: dict[str, list[AgentState]] = {}
-    for agents in _slices(answer):
-        for agent, told in agents.metrics_per_agent.items():
+    for piece in _slices(answer):
+        for agent, told in piece.metrics_per_agent.items():
             rows.setdefault(agent, []).extend(_told_once(told))
     words, sound = Words(taught), not answer.drift
     times = {agent: _times(states, words, sound=sound) for agent, states in rows.items()}
+    agents = tuple([_agent(agent, states, times[agent]) for agent, states in rows.items()])
+    untold = sum(len(one.seconds_in_state) < len(times[one.id]) for one in agents)
     return Snapshot(
-        agents=tuple(_agent(agent, states, times[agent]) for agent, states in rows.items()),
-        dropped={
-            Dropped.INVALID: answer.invalid_rows,
-            Dropped.INCONSISTENT: sum(any(time.whole is None for time in one.values()) for one in times.values()),
-        },
+        agents=agents,
+        dropped={Dropped.INVALID: answer.invalid_rows, Dropped.INCONSISTENT: untold},
         drift=answer.drift,
-        unknown_statuses=words.unknown(row for states in rows.values() for row in states),
+        unknown_statuses=words.unknown,
     )
 
 
@@ -152,11 +156,12 @@ def _parts(row: AgentState, words: Words, *, sound: bool) -> Iterator[tuple[Stat
 
 def _agent(agent: str, rows: Iterable[AgentState], times: Mapping[State, Time]) -> Agent:
     """Return an agent's day. What was added up is a float, and so is what had nothing to be added to."""
-    logged_in = [Time.of(row.value) for row in rows if row.id == _LOGGED_IN]
+    logged_in = [Time.of(row.value).whole for row in rows if row.id == _LOGGED_IN]
+    told = [whole for whole in logged_in if whole is not None]
     return Agent(
         id=agent,
         seconds_in_state={state: 0.0 + time.whole for state, time in times.items() if time.whole is not None},
         engaged_seconds={state: 0.0 + time.engaged for state, time in times.items() if time.engaged is not None},
         full_seconds={state: 0.0 + time.full for state, time in times.items() if time.full is not None},
-        logged_in_seconds=sum(logged_in, Time()).whole if logged_in else None,
+        logged_in_seconds=sum(told, 0.0) if told and len(told) == len(logged_in) else None,
     )

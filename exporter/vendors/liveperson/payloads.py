@@ -121,14 +121,14 @@ class Spent(Struct, frozen=True, rename="camel", gc=False):
     chatting_in_max_concurrency: Seconds | None = None
 
 
-class AwayReason(Struct, frozen=True):
+class AwayReason(Struct, frozen=True, gc=False):
     """A part of the time away for which the agent gave a reason."""
 
     id: Id
     value: Spent = Spent()
 
 
-class AgentState(Struct, frozen=True):
+class AgentState(Struct, frozen=True, gc=False):
     """One state of one agent."""
 
     id: Told
