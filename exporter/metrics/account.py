@@ -16,7 +16,7 @@ def _counter(name: str, text: str, event: Event, *labels: str) -> Family[Account
 
 def _histogram(name: str, text: str, span: Span, *labels: str) -> Family[AccountState]:
     def columns(account: AccountState) -> Iterable[Column]:
-        return column(account.counts.spans.get(span, {}).items())
+        return [Column([key], [value]) for key, value in account.counts.spans.get(span, {}).items()]
 
     return Family(name, text, labels, columns, Kind.HISTOGRAM)
 

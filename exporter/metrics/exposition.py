@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterable
+from itertools import islice, zip_longest
 from operator import is_
 from typing import Any
 
@@ -22,6 +23,11 @@ from exporter.store import AccountState, World
 
 FAMILIES: tuple[Family[Any], ...] = (*ACCOUNT, *CENTRE)
 """Every family that an account may fill, in the order of the page."""
+
+_Names = tuple[str, str]
+"""An account's vendor and its name."""
+_Parts = tuple[list[Column], ...]
+"""The columns of a family of one account, as far as they are rendered together."""
 
 _FORMS = ("text", "openmetrics")
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
@@ -61,25 +67,29 @@ class Exposition:
     def __init__(self, registry: CollectorRegistry) -> None:
         """Put the metrics of `registry`, those about the process, below the accounts'."""
         self._registry = registry
-        self._accounts: dict[tuple[str, str], _Account] = {}
+        self._accounts: dict[_Names, _Account] = {}
         self._bodies: list[tuple[tuple[bytes, ...], Piece]] = [((), Piece(b""))] * len(FAMILIES)
         self._headers = {form: [Piece(_header(family, form)) for family in FAMILIES] for form in _FORMS}
 
     def render(self, world: World) -> Page:
         """Return the page of this World. Must not be called twice at once."""
-        accounts, broken = {}, []
+        before, self._accounts = self._accounts, {}  # if this one fails, the next begins anew
+        accounts: dict[_Names, _Account] = {}
+        changed: set[int] = set()
+        broken = []
         for state in world.accounts.values():
             names = (state.vendor, state.name)
-            accounts[names] = self._accounts.get(names) or _Account(names)
+            account = accounts[names] = before.get(names) or _Account(names)
             try:
-                accounts[names].follow(state)
+                changed |= account.follow(state)
             except Exception:  # noqa: BLE001 - whatever one account's snapshot holds, the others are shown
                 broken.append(state.name)
-                accounts[names] = _Account(names)
-                accounts[names].follow(_bare(state))
+                account = accounts[names] = _Account(names)
+                account.follow(_bare(state))
+        others = list(accounts.values()) != list(before.values())  # some came or went, or have another place
+        for index in range(len(FAMILIES)) if others else changed:
+            self._bodies[index] = self._body(index, accounts.values())
         self._accounts = accounts
-        self._bodies = [self._body(index) for index in range(len(FAMILIES))]
-        segments = [segment for account in accounts.values() for segment in account.segments]
         text, text_gzip = self._join("text", generate_latest(self._registry))
         own = generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]  # the library's own gap
         openmetrics, openmetrics_gzip = self._join("openmetrics", own)
@@ -88,14 +98,15 @@ class Exposition:
             text_gzip=text_gzip,
             openmetrics=openmetrics,
             openmetrics_gzip=openmetrics_gzip,
-            series=sum(segment.series for segment in segments),
-            refused=sum(segment.refused for segment in segments),
+            series=sum(account.series for account in accounts.values()),
+            refused=sum(account.refused for account in accounts.values()),
             broken=tuple(broken),
         )
 
-    def _body(self, index: int) -> tuple[tuple[bytes, ...], Piece]:
+    def _body(self, index: int, accounts: Iterable["_Account"]) -> tuple[tuple[bytes, ...], Piece]:
         """Put the lines of a family together, whichever accounts they are of, as the formats demand."""
-        lines = tuple(lines for account in self._accounts.values() if (lines := account.segments[index].lines))
+        segments = (segment for account in accounts for segment in account.segments[index])
+        lines = tuple(segment.lines for segment in segments if segment.lines)
         before, piece = self._bodies[index]
         same = len(lines) == len(before) and all(map(is_, lines, before))
         return lines, piece if same else Piece(b"".join(lines))
@@ -121,26 +132,34 @@ def _splice(pieces: Iterable[Piece]) -> bytes:
 
 
 class _Account:
-    """The segments of one account, one for each family."""
+    """The segments of one account, each family's by itself.
 
-    def __init__(self, names: tuple[str, str]) -> None:
+    Of those about its polls, each column has one: a poll is of one endpoint, and a histogram is many lines.
+    """
+
+    def __init__(self, names: _Names) -> None:
         self._names = names
         self._state: AccountState | None = None
         self._snapshots: dict[str, Snapshot] = {}
-        self._columns: dict[str, list[list[Column]]] = {}
-        self._shown: list[list[Column]] = [[]] * len(FAMILIES)
-        self.segments = [Segment()] * len(FAMILIES)
+        self._columns: dict[str, dict[int, list[Column]]] = {}
+        self._shown: list[_Parts] = [()] * len(FAMILIES)
+        self.segments: list[tuple[Segment, ...]] = [()] * len(FAMILIES)
+        self.series = self.refused = 0
 
-    def follow(self, state: AccountState) -> None:
-        """Render what differs from the last state."""
+    def follow(self, state: AccountState) -> set[int]:
+        """Render what differs from the last state, and return the families in which something did."""
         if state is self._state:
-            return
-        for index, family in enumerate(ACCOUNT):
-            self._replace(index, family.columns(state))
+            return set()
+        changed = {index for index, family in enumerate(ACCOUNT) if self._replace(index, _parted(family, state))}
         for index in sorted(self._changed(state)):
-            columns = [column for families in self._columns.values() for column in families[index]]
-            self._replace(len(ACCOUNT) + index, columns)
+            found = [column for families in self._columns.values() for column in families.get(index, ())]
+            if self._replace(index, (found,) if found else ()):
+                changed.add(index)
+        if changed:
+            self.series = sum(segment.series for segments in self.segments for segment in segments)
+            self.refused = sum(segment.refused for segments in self.segments for segment in segments)
         self._state = state
+        return changed
 
     def _changed(self, state: AccountState) -> set[int]:
         """Take in the new snapshots, and return the families that have samples of them or had of the old."""
@@ -154,22 +173,36 @@ class _Account:
             new = snapshots.get(name)
             if ordered and new is self._snapshots.get(name):
                 continue
-            old_columns = self._columns.pop(name, [])
-            new_columns = [list(family.columns(new)) for family in CENTRE] if new else []
-            touched |= {index for index, columns in enumerate(old_columns) if columns}
-            touched |= {index for index, columns in enumerate(new_columns) if columns}
-            if new_columns:
-                self._columns[name] = new_columns
+            touched.update(self._columns.pop(name, ()))
+            if new:
+                self._columns[name] = _columns(new)
+                touched.update(self._columns[name])
         self._snapshots = snapshots
         self._columns = {name: self._columns[name] for name in snapshots}
         return touched
 
-    def _replace(self, index: int, columns: Iterable[Column]) -> None:
-        """Render a family anew, unless it says what it said before."""
-        columns = list(columns)
-        if columns != self._shown[index]:
-            self.segments[index] = segment(FAMILIES[index], self._names, columns, self.segments[index])
-            self._shown[index] = columns
+    def _replace(self, index: int, parts: _Parts) -> bool:
+        """Render the parts of a family that differ from before, and return whether there were any."""
+        shown = self._shown[index]
+        if parts == shown:
+            return False
+        rows = zip_longest(parts, shown, self.segments[index])
+        self.segments[index] = tuple(
+            before if part == said else segment(FAMILIES[index], self._names, part, before or Segment())
+            for part, said, before in islice(rows, len(parts))
+        )
+        self._shown[index] = parts
+        return True
+
+
+def _parted(family: Family[AccountState], state: AccountState) -> _Parts:
+    return tuple([column] for column in family.columns(state))
+
+
+def _columns(snapshot: Snapshot) -> dict[int, list[Column]]:
+    """Return what a snapshot tells, by the families' places on the page."""
+    told = ((index, list(family.columns(snapshot))) for index, family in enumerate(CENTRE, len(ACCOUNT)))
+    return {index: columns for index, columns in told if columns}
 
 
 def _bare(state: AccountState) -> AccountState:

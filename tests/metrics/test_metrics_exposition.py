@@ -16,10 +16,12 @@ from worlds import SNAPSHOTS, account, full_account, full_snapshot, world
 
 from exporter.metrics.account import ACCOUNT
 from exporter.metrics.exposition import FAMILIES, Exposition, Page
+from exporter.metrics.family import Column
 from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.segment import segment
 from exporter.model import Agent, Queue, Snapshot, Status
 from exporter.store import AccountState, World
+from exporter.tally import Span, Tally
 
 WAITING = Snapshot(queues=(Queue("sales", waiting=3),))
 TALKING = Snapshot(queues=(Queue("sales", in_progress=5),))
@@ -222,6 +224,38 @@ def test_a_family_that_says_the_same_again_is_not_rendered(monkeypatch: pytest.M
     again = {**acme.endpoints, "agents": replace(acme.endpoints["agents"], held=changed)}
     pages.render(world(replace(acme, endpoints=again)))
     assert rendered == ["agents_online"]
+
+
+def test_a_poll_of_one_endpoint_renders_the_histogram_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[tuple[str, object]] = []
+
+    def spy(family: Any, names: Any, columns: list[Column], before: Any) -> Any:
+        rendered.extend((family.name, key) for column in columns for key in column.keys)
+        return segment(family, names, columns, before)
+
+    monkeypatch.setattr("exporter.metrics.exposition.segment", spy)
+    pages, tally = exposition(), Tally()
+    for endpoint in ("queues", "agents"):
+        tally.time(Span.POLL, endpoint, seconds=0.2)
+    pages.render(world(account({}, counts=tally.counts())))
+    rendered.clear()
+    tally.time(Span.POLL, "agents", seconds=0.3)
+    page = shown(pages.render(world(account({}, counts=tally.counts()))), "text")
+    assert rendered == [("poll_duration_seconds", ("agents",))]
+    counts = [line.rsplit("endpoint=")[1] for line in page.splitlines() if "poll_duration_seconds_count{" in line]
+    assert counts == ['"queues"} 1', '"agents"} 2']
+
+
+def test_after_a_page_that_could_not_be_made_the_next_one_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = exposition()
+    pages.render(world(account({"queues": WAITING})))
+    with monkeypatch.context() as broken:
+        broken.setattr("exporter.metrics.exposition.Piece", None)
+        with pytest.raises(TypeError):
+            pages.render(world(account({"queues": TALKING})))
+    assert told(pages.render(world(account({"queues": TALKING})))) == {
+        'contact_center_calls_in_progress{vendor="zendesk_talk",account="acme",queue="sales",channel="voice"}'
+    }
 
 
 @given(st.data())
