@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice, zip_longest
 from operator import is_
 from typing import Any
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
+from exporter.metrics import checksum
 from exporter.metrics.account import ACCOUNT
 from exporter.metrics.families import CENTRE
 from exporter.metrics.family import PREFIX, Column, Family
@@ -29,13 +30,14 @@ _Names = tuple[str, str]
 _Parts = tuple[list[Column], ...]
 """The columns of a family of one account, as far as they are rendered together."""
 
+_CHUNK = 256 * 1024  # bytes that are joined at most, to be compressed in one go
 _FORMS = ("text", "openmetrics")
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
 _LAST_BLOCK = b"\x03\x00"  # an empty deflate block that says it is the last one
 
 
 class Page(Struct, frozen=True):
-    """One page in both formats. The plain ones are pieces, to be written one after the other."""
+    """One page in both formats. The plain ones are many pieces, to be written one after the other."""
 
     text: tuple[bytes, ...]
     text_gzip: bytes
@@ -50,15 +52,27 @@ class Page(Struct, frozen=True):
 
 
 class Piece:
-    """Some lines of the page, and the same deflated to a byte boundary, so that it can be spliced."""
+    """Some lines of the page, and the same deflated to a byte boundary, so that it can be spliced.
 
-    __slots__ = ("deflated", "lines")
+    The lines are those that the accounts hold, not a copy: while a page is served, the next one is made.
+    """
 
-    def __init__(self, lines: bytes) -> None:
+    __slots__ = ("crc", "deflated", "lines", "shift", "size")
+
+    def __init__(self, lines: tuple[bytes, ...]) -> None:
         """Compress at once: a piece is made where it changed, and serves every page until it changes again."""
         deflate = isal_zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+        deflated = []
+        self.crc = 0
         self.lines = lines
-        self.deflated = deflate.compress(lines) + deflate.flush(zlib.Z_FULL_FLUSH)
+        self.size = sum(map(len, lines))
+        self.shift = checksum.shift(self.size)
+        few = max(1, len(lines) * _CHUNK // max(1, self.size))  # a call for each would cost more than what it does
+        for start in range(0, len(lines), few):
+            chunk = b"".join(lines[start : start + few])
+            self.crc = isal_zlib.crc32(chunk, self.crc)
+            deflated.append(deflate.compress(chunk))
+        self.deflated = b"".join([*deflated, deflate.flush(zlib.Z_FULL_FLUSH)])
 
 
 class Exposition:
@@ -68,8 +82,8 @@ class Exposition:
         """Put the metrics of `registry`, those about the process, below the accounts'."""
         self._registry = registry
         self._accounts: dict[_Names, _Account] = {}
-        self._bodies: list[tuple[tuple[bytes, ...], Piece]] = [((), Piece(b""))] * len(FAMILIES)
-        self._headers = {form: [Piece(_header(family, form)) for family in FAMILIES] for form in _FORMS}
+        self._bodies = [Piece(())] * len(FAMILIES)
+        self._headers = {form: [Piece((_header(family, form),)) for family in FAMILIES] for form in _FORMS}
 
     def render(self, world: World) -> Page:
         """Return the page of this World. Must not be called twice at once."""
@@ -103,30 +117,30 @@ class Exposition:
             broken=tuple(broken),
         )
 
-    def _body(self, index: int, accounts: Iterable["_Account"]) -> tuple[tuple[bytes, ...], Piece]:
+    def _body(self, index: int, accounts: Iterable["_Account"]) -> "Piece":
         """Put the lines of a family together, whichever accounts they are of, as the formats demand."""
         segments = (segment for account in accounts for segment in account.segments[index])
         lines = tuple(segment.lines for segment in segments if segment.lines)
-        before, piece = self._bodies[index]
-        same = len(lines) == len(before) and all(map(is_, lines, before))
-        return lines, piece if same else Piece(b"".join(lines))
+        before = self._bodies[index]
+        same = len(lines) == len(before.lines) and all(map(is_, lines, before.lines))
+        return before if same else Piece(lines)
 
     def _join(self, form: str, own: bytes) -> tuple[tuple[bytes, ...], bytes]:
         pieces = [
             piece
-            for header, (lines, body) in zip(self._headers[form], self._bodies, strict=True)
-            if lines
+            for header, body in zip(self._headers[form], self._bodies, strict=True)
+            if body.lines
             for piece in (header, body)
         ]
-        pieces.append(Piece(own))
-        return tuple(piece.lines for piece in pieces), _splice(pieces)
+        pieces.append(Piece((own,)))
+        return tuple(lines for piece in pieces for lines in piece.lines), _splice(pieces)
 
 
-def _splice(pieces: Iterable[Piece]) -> bytes:
+def _splice(pieces: Sequence[Piece]) -> bytes:
     """Return the pieces as one gzip member; of several members, some clients read only the first."""
     crc = size = 0
     for piece in pieces:
-        crc, size = isal_zlib.crc32(piece.lines, crc), size + len(piece.lines)
+        crc, size = checksum.combined(crc, piece.crc, piece.shift), size + piece.size
     deflated = b"".join(piece.deflated for piece in pieces)
     return _GZIP_HEADER + deflated + _LAST_BLOCK + struct.pack("<II", crc, size % 2**32)
 

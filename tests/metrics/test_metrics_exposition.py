@@ -174,6 +174,17 @@ def test_what_did_not_change_is_not_made_again() -> None:
     assert fresh - about_polls == {b"contact_center_calls_waiting", b"contact_center_calls_in_progress"}
 
 
+def test_two_pages_share_the_lines_of_every_account_that_did_not_change() -> None:
+    pages = exposition()
+    acme, beta = account({"queues": WAITING}), account({"queues": WAITING}, name="beta")
+    first = pages.render(world(acme, beta))
+    second = pages.render(world(account({"queues": TALKING}), beta))
+    lines = [piece for piece in second.text if b'calls_waiting{vendor="zendesk_talk",account="beta"' in piece]
+    assert [piece.count(b"\n") for piece in lines] == [1]
+    assert any(lines[0] is piece for piece in (*first.text, *first.openmetrics))
+    assert any(lines[0] is piece for piece in second.openmetrics)
+
+
 def test_a_change_in_one_account_does_not_render_another(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[str] = []
 
