@@ -1,6 +1,7 @@
 """One account's way to its vendor: every call of a poll, paced, authorised, retried, and judged."""
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -10,7 +11,6 @@ from typing import Protocol
 import aiohttp
 from msgspec import Struct
 from msgspec.structs import replace
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Transient, Unreadable
 from exporter.transport.auth import Fixed, Keys, Pass
@@ -144,14 +144,14 @@ class Client:
 
     async def _answer(self, request: Request, poll: _Poll) -> Reply:
         self._spare.earn()
-        most = TRIES if request.safe else 1
-        tries = AsyncRetrying(
-            retry=retry_if_exception_type(Transient),
-            wait=wait_random_exponential(multiplier=1, max=30),
-            stop=lambda state: state.attempt_number >= most or not self._spare.spend(),
-            reraise=True,
-        )
-        return await tries(self._try, request, poll)
+        for number in range(1, TRIES if request.safe else 1):
+            try:
+                return await self._try(request, poll)
+            except Transient:
+                if not self._spare.spend():
+                    raise
+            await asyncio.sleep(random.uniform(0, 2.0 ** (number - 1)))
+        return await self._try(request, poll)
 
     async def _try(self, request: Request, poll: _Poll) -> Reply:
         silence = self._silence_of(request)
