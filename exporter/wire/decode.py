@@ -67,6 +67,18 @@ def decode(body: bytes, shape: type[T]) -> Decoded[T]:
         return _salvage(_loads(text), shape)
 
 
+def decode_row(row: msgspec.Raw, shape: type[T]) -> Decoded[T]:
+    """Decode one row of an answer whose text was looked at when the answer was decoded.
+
+    Raises:
+        Unreadable: the row lacks a field without which it means nothing.
+    """
+    try:
+        return Decoded(_decoder(shape).decode(row))  # type: ignore[arg-type]  # every type is hashable
+    except (msgspec.MsgspecError, RecursionError):
+        return _salvage(_loads(bytes(row).decode("utf-8")), shape)
+
+
 @cache
 def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shape)

@@ -1,9 +1,14 @@
 """One question to a vendor, and what came back."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
+
+from exporter.wire.decode import Decoded, decode
+
+T = TypeVar("T")
 
 
 class Request(Struct, frozen=True):
@@ -29,8 +34,8 @@ class Request(Struct, frozen=True):
     """The question whose answer says at which origin the path is."""
 
 
-class Reply(Struct, frozen=True):
-    """A whole answer: its status came first, then its body under the size cap. Nothing is decoded yet."""
+class Reply(Struct, frozen=True, dict=True):
+    """A whole answer: its status came first, then its body under the size cap."""
 
     request: Request
     status: int
@@ -39,6 +44,21 @@ class Reply(Struct, frozen=True):
     """When it was whole, by our clock."""
     headers: Mapping[str, str] = {}
     """Lower-case names."""
+
+    def decoded(self, shape: type[T]) -> Decoded[T]:
+        """Return the body in this shape; it is decoded once, however many look at it.
+
+        Raises:
+            Unreadable: the body has not this shape.
+        """
+        known = self._shapes
+        if shape not in known:
+            known[shape] = decode(self.body, shape)
+        return known[shape]
+
+    @cached_property
+    def _shapes(self) -> dict[Any, Decoded[Any]]:
+        return {}
 
 
 class LookUp(Struct, frozen=True):

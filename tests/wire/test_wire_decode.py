@@ -5,10 +5,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from exporter.errors import Reason, Unreadable
-from exporter.wire.decode import EXACT, Count, Decoded, Mean, Seconds, decode
+from exporter.wire.decode import EXACT, Count, Decoded, Mean, Seconds, decode, decode_row
 
 Key = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(min_length=1)]
 
@@ -331,3 +331,12 @@ def test_what_fits_is_read_the_same_whether_or_not_its_neighbours_fit(calls: lis
     assert decode(beside, Page) == Decoded(page, ("total",))
     for ours, theirs in zip(decode(beside, Page).value.calls, calls, strict=True):
         assert list(map(type, msgspec.structs.astuple(ours))) == list(map(type, msgspec.structs.astuple(theirs)))
+
+
+def test_a_row_is_decoded_like_an_answer() -> None:
+    rows = decode(b'[{"id":1,"count":2},{"id":2,"count":"x","word":"\\u00fc"},{"count":3},7]', list[Raw]).value
+    assert decode_row(rows[0], Call) == Decoded(Call(1, 2))
+    assert decode_row(rows[1], Call) == Decoded(Call(2, word="ü"), ("count",))
+    for lost in rows[2:]:
+        with pytest.raises(Unreadable):
+            decode_row(lost, Call)
