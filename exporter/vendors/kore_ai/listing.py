@@ -1,15 +1,15 @@
 """Lists whose pages may overlap, and whose rows are read one by one: a broken one costs itself."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from msgspec import Raw, Struct, structs
-from msgspec.structs import replace
 
 from exporter.errors import Unreadable
 from exporter.model import Dropped
-from exporter.vendors.kore_ai.payloads import LISTINGS, Listing
-from exporter.wire.decode import Decoded, decode, drift_of
+from exporter.vendors.kore_ai.payloads import LISTINGS, Page
+from exporter.wire.decode import Decoded, decode_row, drift_of
 from exporter.wire.http import Reply
 
 R = TypeVar("R", bound=Struct)
@@ -22,8 +22,6 @@ class Listed(Struct, Generic[R], frozen=True):
     """By key; of a row that comes twice the first is kept."""
     invalid: int = 0
     duplicates: int = 0
-    has_more: bool = False
-    """Whether the last of the pages says that another one follows, which need not be so."""
 
     @property
     def values(self) -> list[R]:
@@ -47,7 +45,7 @@ def read_rows(raws: Iterable[Raw], shape: type[R], key: Callable[[R], Hashable])
     invalid = duplicates = 0
     for raw in raws:
         try:
-            row = decode(bytes(raw), shape)
+            row = decode_row(raw, shape)
         except Unreadable:
             invalid += 1
             continue
@@ -56,28 +54,65 @@ def read_rows(raws: Iterable[Raw], shape: type[R], key: Callable[[R], Hashable])
     return Listed(rows, invalid, duplicates)
 
 
-def read_pages(endpoint: str, replies: Iterable[Reply]) -> Listed[Any]:
+def read_pages(endpoint: str, replies: Iterable[Reply], shape: type[R]) -> Listed[R]:
     """Put the pages of a list together; replies of other endpoints are passed over.
 
     Raises:
         Unreadable: one of them is no page of it.
     """
-    return _read(LISTINGS[endpoint], LISTINGS[endpoint].row, endpoint, replies)
+    return read_rows(raw_rows(endpoint, replies), shape, LISTINGS[endpoint].key)
 
 
-def read_keys(endpoint: str, replies: Iterable[Reply]) -> Listed[Any]:
-    """Do the same with as much of each row as tells it from the others.
+def raw_rows(endpoint: str, replies: Iterable[Reply]) -> Iterator[Raw]:
+    """Yield the rows of the pages of a list as they came; replies of other endpoints are passed over.
 
     Raises:
         Unreadable: one of them is no page of it.
     """
-    return _read(LISTINGS[endpoint], LISTINGS[endpoint].lean, endpoint, replies)
+    for reply in replies:
+        if reply.request.endpoint == endpoint:
+            yield from _page(reply).rows
 
 
-def _read(listing: Listing, shape: type[Struct], endpoint: str, replies: Iterable[Reply]) -> Listed[Any]:
-    pages = [decode(reply.body, listing.page).value for reply in replies if reply.request.endpoint == endpoint]
-    listed = read_rows((raw for page in pages for raw in page.rows), shape, listing.key)
-    return replace(listed, has_more=bool(pages) and pages[-1].has_more is True)
+def unseen(page: Reply, pages: Iterable[Reply]) -> Iterator[str]:
+    """Yield the keys of the rows that none of these other pages has; nothing but the keys is decoded.
+
+    Raises:
+        Unreadable: one of them is no page.
+    """
+    known = {key for other in pages for key in _keys(other)}
+    for key in _keys(page):
+        if key not in known:
+            known.add(key)
+            yield key
+
+
+def has_more(reply: Reply) -> bool:
+    """Return whether a page says that another one follows, which need not be so.
+
+    Raises:
+        Unreadable: it is no page.
+    """
+    return _page(reply).has_more is True
+
+
+def is_page(reply: Reply) -> bool:
+    """Return whether this is a page of its list, and nothing else beside it."""
+    try:
+        return reply.request.endpoint in LISTINGS and _page(reply).errors is None
+    except Unreadable:
+        return False
+
+
+def _keys(reply: Reply) -> Iterator[Any]:
+    listing = LISTINGS[reply.request.endpoint]
+    for raw in _page(reply).rows:
+        with suppress(Unreadable):
+            yield listing.key(decode_row(raw, listing.lean).value)
+
+
+def _page(reply: Reply) -> Page:
+    return reply.decoded(LISTINGS[reply.request.endpoint].page).value
 
 
 def absent_from(rows: Sequence[Struct], names: Iterable[str]) -> list[str]:

@@ -30,6 +30,8 @@ class Page(_Told, frozen=True, kw_only=True):
 
     rows: list[Raw]
     has_more: object = None
+    errors: object = None
+    """None where it is a page indeed."""
 
 
 class Stay(_Told, frozen=True, gc=False):
@@ -190,17 +192,14 @@ class Listing(Struct, frozen=True):
     """A list that comes in pages: what they look like, and what tells its rows from each other."""
 
     page: type[Page]
-    row: type[Struct]
     lean: type[Struct]
-    """The row with nothing but its key."""
+    """As much of a row as tells it from the others."""
     key: Callable[[Any], Any]
     """Names, e-mails and custom ids may be shared; ids may not."""
 
 
 LISTINGS = {
-    STATUSES: Listing(AgentPage, AgentRow, AgentKey, attrgetter("user_id")),
-    PERFORMANCE: Listing(
-        PerformancePage, PerformanceRow, PerformanceKey, attrgetter("queue_id", "channel", "direction")
-    ),
-    QUEUES: Listing(QueuePage, QueueRow, QueueRow, attrgetter("id")),
+    STATUSES: Listing(AgentPage, AgentKey, attrgetter("user_id")),
+    PERFORMANCE: Listing(PerformancePage, PerformanceKey, attrgetter("queue_id", "channel", "direction")),
+    QUEUES: Listing(QueuePage, QueueRow, attrgetter("id")),
 }

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from exporter.errors import Reason, Unreadable
 from exporter.model import Channel, Dropped, Measure, Queue, Snapshot, Status, Total
-from exporter.vendors.kore_ai.listing import Listed, absent_from, read_pages, read_rows, together
+from exporter.vendors.kore_ai.listing import absent_from, read_pages, read_rows, together
 from exporter.vendors.kore_ai.payloads import (
     DAY,
     LIVE,
@@ -21,7 +21,7 @@ from exporter.vendors.kore_ai.payloads import (
     Waits,
 )
 from exporter.vendors.kore_ai.words import TOLD, channel_of
-from exporter.wire.decode import decode, drift_of
+from exporter.wire.decode import drift_of
 from exporter.wire.http import Reply
 
 # Below 1, but for 0, it might be a share of 1 as well.
@@ -43,7 +43,7 @@ def read_performance(replies: Iterable[Reply], scale: float | None, *, whole_day
     Raises:
         Unreadable: a page is none, or a part does not say what it is a part of, so that no sum would be whole.
     """
-    listed: Listed[PerformanceRow] = read_pages(PERFORMANCE, replies)
+    listed = read_pages(PERFORMANCE, replies, PerformanceRow)
     if listed.invalid:
         raise Unreadable(
             Reason.SCHEMA, f"{PERFORMANCE}: a row names no queue, channel or direction, so no sum would be whole"
@@ -69,7 +69,7 @@ def read_stats(replies: Sequence[Reply], scale: float | None, asked: Collection[
     Raises:
         Unreadable: an answer is no list, or none of them is about its queue.
     """
-    pages = {reply.request.about: decode(reply.body, list[Raw]).value for reply in replies}
+    pages = {reply.request.about: reply.decoded(list[Raw]).value for reply in replies}
     answers = {key: read_rows(raws, StatsRow, attrgetter("queue_id")) for key, raws in pages.items()}
     rows = {key: listed.rows[key] for key, listed in answers.items() if key in listed.rows}
     if answers and not rows:

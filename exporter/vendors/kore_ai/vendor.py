@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta, timezone
 from math import inf
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -15,12 +15,22 @@ from exporter.vendors.contract import Endpoint, Limit, Load, Moment, Site
 from exporter.vendors.day import midnight
 from exporter.vendors.kore_ai.agents import Today, read_statuses
 from exporter.vendors.kore_ai.capacity import read_availability
-from exporter.vendors.kore_ai.listing import read_keys, read_pages
+from exporter.vendors.kore_ai.listing import has_more, read_pages, unseen
 from exporter.vendors.kore_ai.options import KoreCredentials, KoreOptions, scheme
-from exporter.vendors.kore_ai.payloads import AVAILABILITY, DAY, LIVE, PERFORMANCE, QUEUES, STATS, STATUSES
+from exporter.vendors.kore_ai.payloads import (
+    AVAILABILITY,
+    DAY,
+    LIVE,
+    PERFORMANCE,
+    QUEUES,
+    STATS,
+    STATUSES,
+    QueueRow,
+)
 from exporter.vendors.kore_ai.queues import read_performance, read_stats
 from exporter.vendors.kore_ai.verdict import judged
 from exporter.vendors.kore_ai.words import Words
+from exporter.vendors.remembered import Remembered
 from exporter.wire.auth import Scheme
 from exporter.wire.http import Budget, Reply, Request
 
@@ -105,23 +115,23 @@ class KoreAi:
         A list ends where the vendor says so, and where a page brings nobody who was not on the one before.
 
         Raises:
-            PollFailed: there are too many pages.
+            PollFailed: this is no page, or there are too many.
         """
         endpoint = reply.request.endpoint
         if endpoint not in (STATUSES, PERFORMANCE, QUEUES):
             return ()
-        earlier = (
-            before if endpoint == QUEUES else before[-1:]
-        )  # a hundred pages, each held against all, are 5,000
-        listed, known = read_keys(endpoint, [reply]), read_keys(endpoint, earlier)
-        new = [key for key in listed.rows if key not in known.rows]
-        pages = 1 + sum(one.request.endpoint == endpoint for one in before)
-        more = listed.has_more and bool(new)
-        if more and pages >= _MOST_PAGES:
+        pages = [one for one in before if one.request.endpoint == endpoint]
+        if endpoint == QUEUES:
+            new = tuple(unseen(reply, pages))
+            more = has_more(reply) and bool(new)
+        else:  # a hundred pages, each held against all, are 5,000
+            new, more = (), has_more(reply) and any(True for _ in unseen(reply, pages[-1:]))
+        number = 1 + len(pages)
+        if more and number >= _MOST_PAGES:
             raise Unreadable(Reason.PAGING, f"{endpoint} has more than {_MOST_PAGES} pages, or no end")
         if endpoint == QUEUES:
-            return (*self._each(new), *([self._queue_page(pages + 1)] if more else []))
-        return (self._page(endpoint, pages, moment),) if more else ()
+            return (*self._each(new), *([self._queue_page(number + 1)] if more else []))
+        return (self._page(endpoint, number, moment),) if more else ()
 
     def judge(self, reply: Reply) -> PollFailed | None:
         """Trust the status, and the text of an error where one status has several meanings."""
@@ -135,14 +145,14 @@ class KoreAi:
         """Turn the replies of one poll into a snapshot."""
         match endpoint:
             case "agentstatusdetails":
-                return read_statuses(replies, self._today(moment), self._words)
+                return read_statuses(replies, self._today(moment), self._words, _remembered(STATUSES, moment))
             case "queue-performance":
                 snapshot = read_performance(replies, self._options.wait_scale, whole_day=self._window(moment)[2])
                 return replace(snapshot, window_end=midnight(moment.at, self._zone, 1).timestamp())
             case "queueStatsById":
                 return self._read_stats(replies, moment)
             case _:
-                return read_availability(replies[0])
+                return read_availability(replies[0], moment.at.timestamp(), _remembered(AVAILABILITY, moment))
 
     def load(self, endpoint: str, agents: int) -> Load:
         """Estimate one poll; how many queues there are is only known where the config names them."""
@@ -238,10 +248,14 @@ class KoreAi:
     def _read_stats(self, replies: tuple[Reply, ...], moment: Moment) -> Snapshot:
         listed: _Queues = moment.memory.get(STATS) or _NEVER
         if any(reply.request.endpoint == QUEUES for reply in replies):
-            listed = _Queues(moment.at.timestamp(), tuple(read_pages(QUEUES, replies).rows))
+            listed = _Queues(moment.at.timestamp(), tuple(read_pages(QUEUES, replies, QueueRow).rows))
         answers = [reply for reply in replies if reply.request.endpoint == STATS]
         snapshot = read_stats(answers, self._options.wait_scale, self._options.queues or listed.ids)
         return replace(snapshot, memory=listed)
+
+
+def _remembered(endpoint: str, moment: Moment) -> Remembered[Any]:
+    return moment.memory.get(endpoint) or Remembered()
 
 
 def _offset(local: datetime) -> int:

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Unreadable
+from exporter.vendors.kore_ai.listing import is_page
 from exporter.vendors.kore_ai.payloads import AVAILABILITY, PERFORMANCE, QUEUES, STATS, STATUSES
 from exporter.wire.http import Reply
 from exporter.wire.verdict import by_status, retry_after
@@ -37,6 +38,8 @@ def judged(reply: Reply) -> PollFailed | None:
     if reply.status == 429 or (_TOO_MANY in reply.body and len(reply.body) <= _LONGEST):
         told = f"HTTP {reply.status}: the account's calls of this minute are used up"
         return Throttled(told, retry_after(reply.headers, reply.at) or _MINUTE - reply.at % _MINUTE)
+    if reply.status == 200 and is_page(reply):
+        return None
     fault = _fault(reply)
     if reply.status == 200:
         return Unreadable(Reason.VENDOR, f"HTTP 200 (error {fault.code}) in place of data") if fault else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from exporter.model import Channel, State, Status
+from exporter.model import Channel, State, Status, state
 
 TOLD = (Status.AVAILABLE, Status.BUSY, Status.AWAY, Status.OFFLINE)
 """All the statuses that there are."""
@@ -36,7 +36,7 @@ class Words:
         """Return the status, and the word that the agent chose."""
         word = secondary or primary
         status = self._taught.get(word.casefold()) or self._known.get(primary.casefold(), Status.OTHER)
-        return status, word
+        return state(status, word)
 
     def unknown(self, words: Iterable[tuple[str | None, str | None]]) -> frozenset[str]:
         """Return the primary words that nobody has mapped yet, nor the secondary ones beside them."""
