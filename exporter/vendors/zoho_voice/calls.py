@@ -14,7 +14,7 @@ from exporter.model import Dropped, Measure, Snapshot, Total
 from exporter.vendors.zoho_voice.payloads import CallRow, LogsReply
 from exporter.vendors.zoho_voice.rings import Finished, told, with_calls
 from exporter.vendors.zoho_voice.words import Words
-from exporter.wire.decode import EXACT, Decoded, decode, drift_of
+from exporter.wire.decode import EXACT, Decoded, drift_of
 from exporter.wire.http import Reply
 
 LOGS, LOG = "logs", "log"
@@ -117,7 +117,7 @@ def more_pages(reply: Reply, day: Day, lists: Sequence[str]) -> tuple[int, ...]:
     """
     about = reply.request.about
     unread = [one for one in lists if one not in day.lists or not day.lists[one].whole]
-    now = _with_page(day.lists.get(about, Listed()), 0, decode(reply.body, LogsReply))
+    now = _with_page(day.lists.get(about, Listed()), 0, reply.decoded(LogsReply))
     if now.whole or about not in (unread[:1] or lists):
         return ()
     return tuple(now.next + PAGE * number for number in range(MORE_PAGES))
@@ -159,7 +159,7 @@ def read_calls(replies: Iterable[Reply], day: Day, known: Known, at: float, word
 
 def _page(reply: Reply) -> Decoded[LogsReply]:
     """Return a page of the log, which has nothing in it where the vendor answers HTTP 204."""
-    return Decoded(LogsReply(logs=[])) if reply.status == 204 else decode(reply.body, LogsReply)
+    return Decoded(LogsReply(logs=[])) if reply.status == 204 else reply.decoded(LogsReply)
 
 
 def _inbound(rows: Iterable[CallRow]) -> Iterator[Call]:

@@ -15,8 +15,15 @@ Instant = Annotated[int, Meta(ge=0, le=EXACT)]
 Stamp = Instant | Annotated[str, Meta(pattern="^[0-9]{1,15}$")]
 """An instant, as a number or as its digits: a log is long, and all of it has digits."""
 Millis = Annotated[float, Meta(ge=0, le=float(EXACT))]
-Word = Annotated[str, Meta(pattern="^(?!--$).")]
-"""A status; "--" is none."""
+Word = str
+"""A status; an empty one and "--" are none."""
+
+
+class Envelope(Struct, frozen=True):
+    """What stands around each answer."""
+
+    code: object = None
+    status: object = None
 
 
 class About(Struct, frozen=True):
@@ -38,7 +45,7 @@ class User(Struct, frozen=True, gc=False, rename="camel"):
     name: str | None = None
 
 
-class UsersReply(Struct, frozen=True):
+class UsersReply(Envelope, frozen=True, kw_only=True):
     """One page of the users."""
 
     users: list[User] | User

@@ -4,21 +4,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from exporter.model import Agent, Dropped, Queue, Snapshot, count_by_status
 from exporter.vendors.pages import check_whole, unique
-from exporter.vendors.zoho_voice.audit import Since
+from exporter.vendors.zoho_voice.changes import Since, Stay
 from exporter.vendors.zoho_voice.payloads import QueuesReply, User, UsersReply
-from exporter.vendors.zoho_voice.words import OFFLINE, Words
-from exporter.wire.decode import decode, drift_of
+from exporter.vendors.zoho_voice.words import NO_WORD, OFFLINE, Words
+from exporter.wire.decode import drift_of
 from exporter.wire.http import Reply
 
 _ACTIVE = 1
 
-Seen = Mapping[tuple[str, str], float]
-"""Since when somebody is in a status, by agent and word."""
+Seen = Mapping[str, Stay]
+"""The latest stay that is known of each agent."""
 
 
 def read_users(replies: Iterable[Reply], words: Words, seen: Seen) -> Snapshot:
     """Read who is in which status now."""
-    answers = [decode(reply.body, UsersReply) for reply in replies]
+    answers = [reply.decoded(UsersReply) for reply in replies]
     rows = [row for answer in answers for row in answer.value.rows]
     invalid = sum(answer.invalid_rows for answer in answers)
     total = max((answer.value.meta.total or 0 for answer in answers), default=0)
@@ -47,14 +47,16 @@ def active(users: Iterable[User]) -> Sequence[User]:
 
 
 def _agent(key: str, row: User, words: Words, seen: Seen) -> Agent:
-    word = row.online_status or ""
+    word = "" if row.online_status is None or row.online_status in NO_WORD else row.online_status
     status = words.status(word) if word else None
+    stay = seen.get(key)
+    since = stay.start / 1000 if stay and stay.word == word else None
     last = None if row.last_active_time is None else row.last_active_time / 1000
-    return Agent(key, row.name, status=status, vendor_status=word, since=seen.get((key, word)), last_active=last)
+    return Agent(key, row.name, status=status, vendor_status=word, since=since, last_active=last)
 
 
 def since(users: Snapshot | None, audit: Snapshot | None) -> Seen:
-    """Return since when agents have been in a status, from the latest audit.
+    """Return the stays that last, from the latest audit.
 
     Not where a later change was seen among the users: they may have left that status and come back.
     """
@@ -62,13 +64,12 @@ def since(users: Snapshot | None, audit: Snapshot | None) -> Seen:
         return {}
     told = audit.memory
     changed = {agent.id: agent.since or 0.0 for agent in (users.agents if users else None) or ()}
-    latest = {key: stay for key, stay in told.stays.items() if changed.get(key, 0.0) <= told.at}
-    return {(key, stay.word): stay.start / 1000 for key, stay in latest.items()}
+    return {key: stay for key, stay in told.stays.items() if changed.get(key, 0.0) <= told.at}
 
 
 def read_queues(replies: Iterable[Reply], only: Collection[str]) -> Snapshot:
     """Read the names of the queues, or of those in `only` where it names any."""
-    answers = [decode(reply.body, QueuesReply) for reply in replies]
+    answers = [reply.decoded(QueuesReply) for reply in replies]
     names = {str(row.id): row.name for answer in answers for row in answer.value.queues}
     return Snapshot(
         queues=tuple(Queue(key, name=name) for key, name in names.items() if not only or key in only),

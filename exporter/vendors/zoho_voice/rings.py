@@ -7,10 +7,9 @@ from msgspec import Struct
 
 from exporter.errors import PollFailed
 from exporter.model import Agent, Histogram, Measure, Status, Total
-from exporter.vendors.zoho_voice.audit import stays
+from exporter.vendors.zoho_voice.changes import stays
 from exporter.vendors.zoho_voice.payloads import LogReply, QueueCall
 from exporter.vendors.zoho_voice.words import Words
-from exporter.wire.decode import decode
 from exporter.wire.http import Reply
 
 _WAITS = Histogram.empty(5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
@@ -69,7 +68,7 @@ def told(details: Iterable[Reply]) -> tuple[dict[str, list[QueueCall]], list[str
     drift: list[str] = []
     for reply in details:
         try:
-            answer = decode(reply.body, LogReply)
+            answer = reply.decoded(LogReply)
         except PollFailed:
             continue  # there are no details yet, or never will be
         drift += answer.drift

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,15 +12,16 @@ from exporter.errors import PollFailed
 from exporter.model import ALL_QUEUES, Snapshot, Status
 from exporter.vendors.contract import Endpoint, Limit, Load, Moment, Site
 from exporter.vendors.day import midnight
-from exporter.vendors.zoho_voice.audit import read_calendar, read_list, read_overview
+from exporter.vendors.zoho_voice.audit import read_calendar, read_overview
 from exporter.vendors.zoho_voice.calls import DETAILS, LOG, LOGS, PAGE, Call, Day, Known, more_pages, read_calls
+from exporter.vendors.zoho_voice.changes import read_list
 from exporter.vendors.zoho_voice.options import ZohoCredentials, ZohoOptions, scheme
+from exporter.vendors.zoho_voice.pages import rows
 from exporter.vendors.zoho_voice.payloads import QueuesReply, UsersReply
 from exporter.vendors.zoho_voice.people import active, read_queues, read_users, since
 from exporter.vendors.zoho_voice.verdict import judged
 from exporter.vendors.zoho_voice.words import Words
 from exporter.wire.auth import Scheme
-from exporter.wire.decode import decode
 from exporter.wire.http import Budget, Reply, Request
 
 USERS, QUEUES = "users", "queues"
@@ -141,7 +142,7 @@ class ZohoVoice:
         today, at = self._midnight(moment), moment.at.timestamp()
         match endpoint:
             case "list":
-                return read_list(replies, self._words, today.timestamp(), at)
+                return read_list(replies, self._words, today.timestamp(), at, moment.memory.get(LIST))
             case "overview":
                 return read_overview(replies, self._words)
             case "calendarSummary":
@@ -158,19 +159,19 @@ class ZohoVoice:
 
     def _more_queues(self, reply: Reply) -> tuple[Request, ...]:
         """Return the next page after a full one; a row that is lost was there too."""
-        page = decode(reply.body, QueuesReply)
+        page = reply.decoded(QueuesReply)
         full = len(page.value.queues) + page.invalid_rows >= _PAGE
         return (self._page(QUEUES, _start(reply) + _PAGE),) if full else ()
 
     def _more_users(self, reply: Reply, before: tuple[Reply, ...]) -> tuple[Request, ...]:
         """Return the next page after a full one, until all are there: the first may have index 0 or 1."""
-        page = decode(reply.body, UsersReply)
-        start, total = _start(reply), page.value.meta.total
-        if len(page.value.rows) + page.invalid_rows < _PAGE:
+        newest = reply.decoded(UsersReply)
+        start, total = _start(reply), newest.value.meta.total
+        if len(newest.value.rows) + newest.invalid_rows < _PAGE:
             return ()
         if total is not None and start + _PAGE >= total:
-            pages = [one.body for one in (*before, reply) if one.request.endpoint == USERS]
-            if len({user.agent_id for body in pages for user in decode(body, UsersReply).value.rows}) >= total:
+            pages = [one.decoded(UsersReply) for one in (*before, reply) if one.request.endpoint == USERS]
+            if len({user.agent_id for page in pages for user in page.value.rows}) >= total:
                 return ()
         return (self._page(USERS, start + _PAGE, reply.request.about),)
 
@@ -178,7 +179,7 @@ class ZohoVoice:
         """Return the audits of the users on a page, where the page was asked for their sake."""
         if not reply.request.about:
             return ()
-        users = active(decode(reply.body, UsersReply).value.rows)
+        users = active(reply.decoded(UsersReply).value.rows)
         ids = (str(user.agent_id) for user in users if user.agent_id is not None)
         return self._audits(reply.request.about, ids, moment)
 
@@ -279,17 +280,5 @@ def _moved(request: Request, start: int) -> Request:
 def _rest(reply: Reply) -> tuple[Request, ...]:
     """Return the question for the agents that an audit leaves out: fewer may come than were asked for."""
     asked = len(dict(reply.request.query)["agentIds"].split(","))
-    came, start = _rows(decode(reply.body, dict[str, Any]).value), _start(reply)
+    came, start = rows(reply), _start(reply)
     return (_moved(reply.request, start + came),) if came > 0 and start + came < asked else ()
-
-
-def _rows(document: dict[str, Any]) -> int:
-    """Return how many agents an audit tells of."""
-    match document:
-        case {"list": {"agentStatus": list(rows)}}:
-            return len(rows)
-        case {"overview": {"agentmetrics": {"individualAggregation": list(rows)}}}:
-            return len(rows)
-        case {"calendarSummary": {"histogramAggregation": list(rows)}}:
-            return len(rows)
-    return 0

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from exporter.errors import NotAllowed, PollFailed, Reason, Refused, Throttled, Unreadable
+from exporter.vendors.zoho_voice.pages import envelope
 from exporter.wire.http import Reply
 from exporter.wire.verdict import by_status, retry_after
 
@@ -36,6 +37,9 @@ def judged(reply: Reply, payload: str) -> PollFailed | None:
     """
     if reply.status == 204:
         return None
+    page = envelope(reply) if reply.status == 200 else None
+    if page and _in_order(page.code, page.status):
+        return None
     document = _document(reply.body)
     if reply.status == 200 and (document is None or _succeeded(document, payload)):
         return None  # what is no JSON is found out when it is read
@@ -51,18 +55,19 @@ def _document(body: bytes) -> Mapping[str, Any] | None:
 
 
 def _value(raw: msgspec.Raw) -> object:
-    text = bytes(raw)
-    return msgspec.json.decode(text) if len(text) <= 64 and text[:1] not in b"{[" else raw
+    text = memoryview(raw)
+    return msgspec.json.decode(text) if len(text) <= 64 and text[0] not in b"{[" else raw
 
 
 def _succeeded(document: Mapping[str, Any], payload: str) -> bool:
     """Whether code and status, where there are any, say so; without them the payload itself does."""
-    code, status = document.get("code"), document.get("status")
-    if code is not None and str(code) != "200":
-        return False
-    if status is not None and str(status).upper() not in ("SUCCESS", "200"):
+    if not _in_order(document.get("code"), document.get("status")):
         return False
     return payload in document or not ({"error", "response", "data"} & document.keys())
+
+
+def _in_order(code: object, status: object) -> bool:
+    return (code is None or str(code) == "200") and (status is None or str(status).upper() in ("SUCCESS", "200"))
 
 
 def _code(document: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from exporter.model import State, Status, state
 
 AVAILABLE = "Available"
 OFFLINE = "Offline"
+NO_WORD = frozenset({None, "", "--"})
+"""What stands in place of a status where there is none."""
 WORKING_TIME = "Working Time"
 """No status: the sum of Available and On Call, which stands among them."""
 
@@ -23,6 +25,9 @@ class Words:
 
     def __init__(self, taught: Mapping[str, Status]) -> None:
         self._known = {**_KNOWN, **taught}
+        self._states = {word: state(status, word) for word, status in self._known.items()}
+        self.states: tuple[State, ...] = tuple(self._states[word] for word in _KNOWN)
+        """The statuses that every account has."""
 
     def status(self, word: str) -> Status:
         """Return what the word means; OTHER where nobody knows."""
@@ -30,16 +35,11 @@ class Words:
 
     def state(self, word: str) -> State:
         """Return what the word means, and the word."""
-        return state(self.status(word), word)
+        return self._states.get(word) or state(Status.OTHER, word)
 
     def unknown(self, words: Iterable[str]) -> frozenset[str]:
         """Return the words that nobody has mapped yet."""
         return frozenset(words) - self._known.keys()
-
-    @property
-    def states(self) -> tuple[State, ...]:
-        """The statuses that every account has."""
-        return tuple(self.state(word) for word in _KNOWN)
 
 
 def snake(word: str) -> str:
