@@ -85,8 +85,8 @@ class Words(Struct, frozen=True):
     def unknown(self, rows: Iterable[AgentActivity]) -> frozenset[str]:
         """Return the words that nobody has mapped yet."""
         rows = list(rows)
-        states = {row.agent_state for row in rows if row.agent_state is not None}
-        calls = {row.call_status for row in rows if _is_word(row.call_status)}
+        states = {state for state in {row.agent_state for row in rows} if state is not None}
+        calls = set(filter(_is_word, {row.call_status for row in rows}))
         return frozenset((states - self.availability.keys()) | (calls - self.call.keys()))
 
 
@@ -125,8 +125,8 @@ def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Word
     came = sum(len(page.value.agents_activity) for page in pages)
     lossy = {about for about, some in lists.items() if any(page.invalid_rows for page in some)}
     counts = {
-        about: None if about in lossy else count_by_status([agents[key] for key in rows])
-        for about, rows in members.items()
+        group: None if group in lossy else count_by_status([agents[key] for key in members[group]])
+        for group in groups
     }
     return Snapshot(
         agents=tuple(agents.values()),
