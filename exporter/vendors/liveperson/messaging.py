@@ -17,7 +17,7 @@ from exporter.vendors.liveperson.payloads import (
     MessageQueuesReply,
     SummaryReply,
 )
-from exporter.vendors.liveperson.values import drift, known, longest_wait, seconds
+from exporter.vendors.liveperson.values import drift, known, longest_wait
 from exporter.vendors.pages import check_whole, listed
 from exporter.wire.decode import decode
 from exporter.wire.http import Reply
@@ -105,7 +105,7 @@ def _agent(key: str, row: AgentRecord, words: Mapping[str, Status]) -> Agent:
         name=row.agent_name,
         status=status,
         vendor_status=word or "",
-        since=None if status is None else seconds(since),
+        since=None if status is None or since is None else since / 1000,
         contacts=row.open_assigned_conversations,
         slots=row.configured_max_slots,
         load=None if row.load is None else row.load / 100,
