@@ -74,7 +74,7 @@ def segment(family: Family[Any], account: Labels, columns: Iterable[Column], bef
         came, series = came + len(keys), series + len(cells)
         woven = [b""] * (2 * len(cells))
         woven[::2], woven[1::2] = shown, cells
-        pieces += woven
+        pieces.append(b"".join(woven))
     return Segment(b"".join(pieces), series, came - series, tracks)
 
 
