@@ -117,11 +117,12 @@ def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Word
     pages = [page for some in lists.values() for page in some]
     everyone = {key: row for rows in members.values() for key, row in rows.items()}
     status = cache(words.status)
-    parts = {key: _parts(row, words) for key, row in everyone.items()}
-    agents = {
-        key: _agent(key, row, *status(row.agent_state, row.call_status), parts[key] or NOTHING)
-        for key, row in everyone.items()
-    }
+    agents: dict[str, Agent] = {}
+    inconsistent = 0
+    for key, row in everyone.items():
+        parts = _parts(row, words)
+        inconsistent += parts is None
+        agents[key] = _agent(key, row, *status(row.agent_state, row.call_status), parts or NOTHING)
     came = sum(len(page.value.agents_activity) for page in pages)
     lossy = {about for about, some in lists.items() if any(page.invalid_rows for page in some)}
     counts = {
@@ -135,7 +136,7 @@ def read_agents(replies: tuple[Reply, ...], groups: tuple[str, ...], words: Word
         dropped={
             Dropped.INVALID: sum(page.invalid_rows for page in pages),
             Dropped.DUPLICATE: came - sum(map(len, members.values())),
-            Dropped.INCONSISTENT: sum(one is None for one in parts.values()),
+            Dropped.INCONSISTENT: inconsistent,
         },
         drift=_drift(AGENTS, pages, _absent(everyone.values(), AGENT_FIELDS)),
         unknown_statuses=words.unknown(everyone.values()),
