@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from replay import samples
 from structlog.testing import LogCapture
@@ -108,12 +109,14 @@ class Centre:
         self.begun: dict[str, list[float]] = {one.name: [] for one in self.endpoints}
         """When each poll began."""
         self.seen: list[Mapping[str, Snapshot]] = []
+        self.remembered: list[Mapping[str, Any]] = []
         self.deadlines: set[float] = set()
         self.under_way = Counter[str]()
         self.most_under_way = 0
 
     def requests(self, endpoint: str, moment: Moment) -> tuple[Request, ...]:
         self.seen.append(moment.seen)
+        self.remembered.append(moment.memory)
         return (Request(endpoint, "https://vendor.example/"),)
 
     async def collect(
@@ -689,6 +692,17 @@ async def test_a_vendor_is_given_what_it_said_last() -> None:
     stage = Stage(row(lines(1), DOWN, lines(3)))
     await stage.play(4 * INTERVAL)
     assert stage.centre.seen[:4] == [{}, {"queues": lines(1)}, {"queues": lines(1)}, {"queues": lines(3)}]
+
+
+@pytest.mark.looptime
+async def test_what_a_vendor_remembers_is_for_itself_alone() -> None:
+    stage = Stage(row(replace(people(ann=Status.AWAY), memory={"ann": "Name of ann"})), label="id")
+    await stage.play(2 * INTERVAL)
+    held = stage.account.endpoints["queues"].held
+    assert held is not None
+    assert held.snapshot.agents
+    assert held.snapshot.memory is None
+    assert stage.centre.remembered == [{}, {"queues": {"ann": "Name of ann"}}]
 
 
 @pytest.mark.looptime

@@ -1,4 +1,5 @@
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,15 @@ def test_secrets_mask_themselves_in_a_config(tmp_path: Path) -> None:
     config = load_text(tmp_path, CONFIG)
     assert "first" not in f"{config!r} {config}"
     assert "Secret(***)" in repr(config)
+
+
+def test_of_a_file_that_is_no_secret_not_more_is_read_than_shows_it(file: Path) -> None:
+    with file.open("wb") as endless:
+        endless.truncate(64 * 2**20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match="larger than 64 KiB"):
+            load_text(file.parent, CONFIG)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
