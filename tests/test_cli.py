@@ -493,6 +493,18 @@ async def test_a_file_system_that_is_dead_holds_up_neither_the_page_nor_the_end(
         assert await program.end() == 0
 
 
+async def test_what_does_not_end_in_time_is_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, account("https://acme.invalid"))
+    code = """
+import asyncio, exporter.app, exporter.signals
+exporter.signals._END_SECONDS = 0.2
+exporter.app.Exporter._end = lambda self, _: asyncio.Event().wait() if self._stopping else asyncio.sleep(0)
+"""
+    async with started(tmp_path, "run", "--listen", "127.0.0.1:0", code=f"exec({code!r})") as program:
+        await program.page()
+        assert await program.end() == 0
+
+
 # Secrets
 
 

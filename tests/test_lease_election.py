@@ -353,6 +353,17 @@ async def test_a_slow_api_server_is_no_dead_one() -> None:
         assert (first.leads, len(first.terms), second.terms) == (True, 1, [])
 
 
+async def test_a_leader_counts_from_its_question_and_not_from_a_late_answer() -> None:
+    async with two() as (first, _, shelf):
+        first.access.back = slow(1.4)
+        renewed = len(shelf.history)
+        await until(lambda: len(shelf.history) > renewed, 2 * SLOWEST)
+        written = now()
+        first.access.there = never  # this one's answer is on its way, and no other will be
+        await until(lambda: not first.leads, DURATION)
+        assert now() - written <= DURATION - STOPPING + 0.1
+
+
 async def test_a_fault_while_it_leads_gives_the_lease_back() -> None:
     shelf = Shelf()
     ended = []
