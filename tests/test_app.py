@@ -377,7 +377,7 @@ async def test_a_part_that_breaks_at_once_begins_again_only_after_a_rest(monkeyp
         raise ZeroDivisionError
 
     monkeypatch.setattr(app, "_RESTART", 1e6)
-    monkeypatch.setattr(app.AccountPoll, "run", broken)
+    monkeypatch.setattr(AccountPoll, "run", broken)
     async with running(config(account("acme", "http://127.0.0.1:1"))) as stage:
 
         async def has_begun() -> bool:
