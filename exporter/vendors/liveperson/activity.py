@@ -94,9 +94,9 @@ def read_activity(reply: Reply, taught: Mapping[str, Status]) -> Snapshot:
         for agent, told in piece.metrics_per_agent.items():
             rows.setdefault(agent, []).extend(_told_once(told))
     words, sound = Words(taught), not answer.drift
-    times = {agent: _times(states, words, sound=sound) for agent, states in rows.items()}
-    agents = tuple([_agent(agent, states, times[agent]) for agent, states in rows.items()])
-    untold = sum(len(one.seconds_in_state) < len(times[one.id]) for one in agents)
+    days = {agent: _times(states, words, sound=sound) for agent, states in rows.items()}
+    agents = tuple([_agent(agent, *day) for agent, day in days.items()])
+    untold = sum(len(one.seconds_in_state) < len(days[one.id][0]) for one in agents)
     return Snapshot(
         agents=agents,
         dropped={Dropped.INVALID: answer.invalid_rows, Dropped.INCONSISTENT: untold},
@@ -124,26 +124,28 @@ def _told_once(rows: Sequence[AgentState]) -> Iterable[AgentState]:
     return (row if times[row.id] == 1 else replace(row, value=Spent(), reasons=[]) for row in rows)
 
 
-def _times(rows: Iterable[AgentState], words: Words, *, sound: bool) -> Mapping[State, Time]:
-    """Add up the time in each state, the time away by its reasons; that logged in is the sum of them all."""
+def _times(rows: Iterable[AgentState], words: Words, *, sound: bool) -> tuple[Mapping[State, Time], Time | None]:
+    """Add up the time in each state, that away by its reasons, and that logged in, which is their sum."""
     times: dict[State, Time] = {}
+    logged_in: Time | None = None
     for row in rows:
+        whole = Time.of(row.value)
         if row.id == _LOGGED_IN:
+            logged_in = logged_in + whole if logged_in else whole
             continue
         parted = row.reasons or not sound
-        parts = _parts(row, words, sound=sound) if parted else ((words.state(row), Time.of(row.value)),)
-        for part, time in parts:
+        for part, time in _parts(row, whole, words, sound=sound) if parted else ((words.state(row), whole),):
             times[part] = times[part] + time if part in times else time
-    return times
+    return times, logged_in
 
 
-def _parts(row: AgentState, words: Words, *, sound: bool) -> Iterator[tuple[State, Time]]:
+def _parts(row: AgentState, whole: Time, words: Words, *, sound: bool) -> Iterator[tuple[State, Time]]:
     """Part the time in a state by the reasons that the agent gave; what has none keeps the word of the state.
 
     Where the reasons are more than the whole, nothing of it is told. Where the answer was not sound, a part
     without a reason may be one whose reason was lost, and is not told.
     """
-    whole, reasons, state = Time.of(row.value), row.reasons or [], words.state(row)
+    reasons, state = row.reasons or [], words.state(row)
     told = sum((Time.of(reason.value) for reason in reasons), Time())
     rounding = len(reasons) + 1.0
     rest = whole.less(told, rounding)
@@ -154,14 +156,22 @@ def _parts(row: AgentState, words: Words, *, sound: bool) -> Iterator[tuple[Stat
     yield state, _UNTOLD if lost else rest
 
 
-def _agent(agent: str, rows: Iterable[AgentState], times: Mapping[State, Time]) -> Agent:
+def _agent(agent: str, times: Mapping[State, Time], logged_in: Time | None) -> Agent:
     """Return an agent's day. What was added up is a float, and so is what had nothing to be added to."""
-    logged_in = [Time.of(row.value).whole for row in rows if row.id == _LOGGED_IN]
-    told = [whole for whole in logged_in if whole is not None]
+    seconds: dict[State, float] = {}
+    engaged: dict[State, float] = {}
+    full: dict[State, float] = {}
+    for part, time in times.items():
+        if time.whole is not None:
+            seconds[part] = 0.0 + time.whole
+        if time.engaged is not None:
+            engaged[part] = 0.0 + time.engaged
+        if time.full is not None:
+            full[part] = 0.0 + time.full
     return Agent(
         id=agent,
-        seconds_in_state={state: 0.0 + time.whole for state, time in times.items() if time.whole is not None},
-        engaged_seconds={state: 0.0 + time.engaged for state, time in times.items() if time.engaged is not None},
-        full_seconds={state: 0.0 + time.full for state, time in times.items() if time.full is not None},
-        logged_in_seconds=sum(told, 0.0) if told and len(told) == len(logged_in) else None,
+        seconds_in_state=seconds,
+        engaged_seconds=engaged,
+        full_seconds=full,
+        logged_in_seconds=None if logged_in is None or logged_in.whole is None else 0.0 + logged_in.whole,
     )
