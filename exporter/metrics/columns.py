@@ -1,7 +1,7 @@
 """How the samples of a family are found in a snapshot."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from operator import attrgetter
 from typing import Any
@@ -49,16 +49,25 @@ def of_states(name: str, text: str, field: str) -> Family[Snapshot]:
 
     def columns(snapshot: Snapshot) -> Iterable[Column]:
         agents = snapshot.agents_by_field
-        found = defaultdict[State, tuple[list[str], list[float]]](lambda: ([], []))
-        for key, states in zip(agents["id"], agents[field], strict=True) if agents else ():
-            if states:
-                for state, value in states.items():
-                    keys, values = found[state]
-                    keys.append(key)
-                    values.append(value)
-        return [Column(keys, values, state) for state, (keys, values) in found.items()]
+        return _by_state(agents["id"], agents[field]) if agents else []
 
     return Family(name, text, ("agent", "status", "vendor_status"), columns)
+
+
+def _by_state(ids: Sequence[str], times: Sequence[Mapping[State, float]]) -> list[Column]:
+    """Return one sample an agent and state; where all agents have been in the same states, none is looked up."""
+    states = tuple(times[0])
+    if states and all(map(states.__eq__, map(tuple, times))):
+        values = zip(*[one.values() for one in times], strict=True)
+        return [Column(ids, told, state) for state, told in zip(states, values, strict=True)]
+    found = defaultdict[State, tuple[list[str], list[float]]](lambda: ([], []))
+    for key, one in zip(ids, times, strict=True):
+        if one:
+            for state, value in one.items():
+                keys, several = found[state]
+                keys.append(key)
+                several.append(value)
+    return [Column(keys, several, state) for state, (keys, several) in found.items()]
 
 
 def of_queues(name: str, text: str, field: str) -> Family[Snapshot]:

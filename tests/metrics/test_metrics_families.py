@@ -152,6 +152,29 @@ def test_what_was_not_told_of_one_agent_costs_no_other_and_is_not_refused() -> N
     assert page.refused == 0
 
 
+AWAY, READY = ("away", "lunch"), ("available", "ready")
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param([{AWAY: 1, READY: 2}, {AWAY: 3, READY: 4}], id="the same"),
+        pytest.param([{AWAY: 1, READY: 2}, {READY: 4, AWAY: 3}], id="in another order"),
+        pytest.param([{AWAY: 1, READY: 2}, {}, {READY: 5}], id="some of them"),
+        pytest.param([{}, {AWAY: 3}], id="none at first"),
+        pytest.param([{}, {}], id="none"),
+    ],
+)
+def test_each_agent_has_the_time_in_each_of_its_states(days: list[dict[tuple[str, str], float]]) -> None:
+    agents = tuple(Agent(str(number), seconds_in_state=day) for number, day in enumerate(days))
+    samples = page_of(Snapshot(agents=agents))
+    assert {series: number for series, number in samples.items() if series.startswith("seconds_in_state")} == {
+        f'seconds_in_state{{agent="{number}",status="{status}",vendor_status="{word}"}}': str(seconds)
+        for number, day in enumerate(days)
+        for (status, word), seconds in day.items()
+    }
+
+
 def test_an_endpoint_is_up_when_its_latest_poll_succeeded_and_unknown_before_the_first() -> None:
     well, [(_, sick)] = page_of(Snapshot()), account({"0": None}).endpoints.items()
     assert well["up{}"] == well['endpoint_up{endpoint="0"}'] == "1.0"
