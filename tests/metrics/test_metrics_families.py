@@ -202,3 +202,20 @@ def test_promtool_finds_nothing_to_say() -> None:
         ["promtool", "check", "metrics"], input=b"".join(page.text), capture_output=True, check=False, timeout=30
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_every_state_of_every_agent_is_shown_whoever_else_has_it() -> None:
+    free, busy, away = ("available", "Free"), ("busy", "Busy"), ("away", "Lunch")
+    both, turned, other, none = (
+        Agent("a", seconds_in_state={free: 1, busy: 2}),
+        Agent("b", seconds_in_state={busy: 3, free: 4}),
+        Agent("c", seconds_in_state={free: 5, away: 6}),
+        Agent("d"),
+    )
+    for agents in [(both, none), (both, replace(both, id="e")), (both, turned), (both, other, none), (none,)]:
+        page = page_of(Snapshot(agents=agents))
+        assert {series: value for series, value in page.items() if series.startswith("seconds_in_state{")} == {
+            f'seconds_in_state{{agent="{agent.id}",status="{status}",vendor_status="{word}"}}': str(value)
+            for agent in agents
+            for (status, word), value in agent.seconds_in_state.items()
+        }
