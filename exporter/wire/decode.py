@@ -60,11 +60,12 @@ def decode(body: bytes, shape: type[T]) -> Decoded[T]:
     body = body.removeprefix(b"\xef\xbb\xbf")
     if not body.strip():
         raise Unreadable(Reason.EMPTY_BODY, "the answer is empty")
-    text = _text(body)
+    if not body.isascii():
+        _text(body)
     try:
         return Decoded(_decoder(shape).decode(body))  # type: ignore[arg-type]  # every type is hashable
     except (msgspec.MsgspecError, RecursionError):
-        return _salvage(_loads(text), shape)
+        return _salvage(_loads(_text(body)), shape)
 
 
 def decode_row(row: msgspec.Raw, shape: type[T]) -> Decoded[T]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple
 
 from msgspec import Raw, Struct
 from msgspec.structs import astuple, replace
@@ -30,7 +29,7 @@ _Ended = tuple[int, int, str, str]
 """A stay that a change ended: its end, its begin and its word; and the word of the next."""
 
 
-class Stay(NamedTuple):
+class Stay(Struct, frozen=True, gc=False):
     """An unbroken time in one status, in milliseconds since the Unix epoch: whole ones add up without noise."""
 
     word: str
@@ -208,11 +207,18 @@ def _day(key: str, told: Sequence[Stay], words: Words, today: Today) -> tuple[Ag
     """
     whole = told[0].start <= today.start
     spent: dict[State, int] = dict.fromkeys(words.states, 0) if whole else {}
-    entries: dict[State, int] = dict.fromkeys(words.states, 0) if whole else {}
-    for word, start, end in told:
-        if end > today.start and start <= today.now:
-            state = words.state(word)
-            spent[state] = spent.get(state, 0) + min(end, today.now) - max(start, today.start)
-            entries[state] = entries.get(state, 0) + (start > today.start)
+    entries = spent.copy()
+    within = [
+        (stay, words.state(stay.word)) for stay in told if stay.end > today.start and stay.start <= today.now
+    ]
+    for stay, state in within:
+        spent[state] = spent.get(state, 0) + stay.end - stay.start
+        entries[state] = entries.get(state, 0) + (stay.start > today.start)
+    if (
+        within
+    ):  # one begins where another ends: only the first began before midnight, only the last goes beyond now
+        (first, began_in), (last, ends_in) = within[0], within[-1]
+        spent[began_in] -= max(0, today.start - first.start)
+        spent[ends_in] -= max(0, last.end - today.now)
     seconds = {state: ms / 1000 for state, ms in spent.items()}
     return Agent(key, seconds_in_state=seconds, entries=entries), spent
