@@ -61,7 +61,7 @@ _ENGAGED = frozenset(
 
 def read_state(reply: Reply) -> Snapshot:
     """Read who waits and who serves, queue by queue; a list that lost a row is not counted."""
-    answer = decode(reply.body, AcdStateReply)
+    answer = reply.decoded(AcdStateReply)
     rows = unique(answer.value.result.acd_queues, "acd_queue_id")
     engaged = _engaged(rows.values()) if _ENGAGED.isdisjoint(answer.drift) else None
     lost = {name for name in ("servicing_calls", "waiting_calls") if f"{_QUEUES}.{name}[]" in answer.drift}
@@ -119,7 +119,7 @@ def read_users(replies: Sequence[Reply], words: Words) -> Snapshot:
 
     Where a user is lost, or none of them has a status, nobody can tell how many agents there are.
     """
-    answers = [decode(reply.body, UsersReply) for reply in replies]
+    answers = [reply.decoded(UsersReply) for reply in replies]
     rows = all_rows(answers, USERS, "user_id")
     agents = tuple(_user(key, row, words) for key, row in rows.items())
     serving = [one for one in agents if one.status]
@@ -157,7 +157,7 @@ def instant(text: str | None) -> float | None:
 
 def read_queues(replies: Sequence[Reply]) -> Snapshot:
     """Read the names of the queues."""
-    answers = [decode(reply.body, QueuesReply) for reply in replies]
+    answers = [reply.decoded(QueuesReply) for reply in replies]
     rows = all_rows(answers, QUEUES, "acd_queue_id")
     return Snapshot(
         queues=tuple(Queue(key, name=row.acd_queue_name) for key, row in live_queues(rows).items()),
@@ -173,7 +173,7 @@ def live_queues(rows: Mapping[str, QueueInfo]) -> dict[str, QueueInfo]:
 
 def read_statuses(reply: Reply, words: Words) -> Snapshot:
     """Read how long each agent was in each status today; what lasts may be missing in it until it ends."""
-    answer = decode(reply.body, StatusReply)
+    answer = reply.decoded(StatusReply)
     people, twice = _by_agent(answer)
     days = {
         key: _together([part for record in records for part in record.parts]) for key, records in people.items()
@@ -259,7 +259,7 @@ def _by_agent(answer: Decoded[Any]) -> tuple[dict[str, list[Any]], int]:
 
 def read_queue_day(replies: Sequence[Reply]) -> Snapshot:
     """Read the day of each queue; the pages of the list that they were asked for by come first."""
-    pages = [decode(reply.body, QueuesReply) for reply in replies if reply.request.endpoint == QUEUES]
+    pages = [reply.decoded(QueuesReply) for reply in replies if reply.request.endpoint == QUEUES]
     days = [reply for reply in replies if reply.request.endpoint == QUEUE_DAY]
     answers = [(reply.request.about, decode(abbreviated(reply.body), QueueDayReply)) for reply in days]
     refused = len(live_queues(all_rows(pages, QUEUES, "acd_queue_id"))) - len(days)

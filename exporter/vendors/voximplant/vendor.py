@@ -39,7 +39,6 @@ from exporter.vendors.voximplant.smartqueue_payloads import REPORTS, SQ_AGENTS, 
 from exporter.vendors.voximplant.verdict import judged
 from exporter.vendors.voximplant.words import Words
 from exporter.wire.auth import Scheme
-from exporter.wire.decode import decode
 from exporter.wire.http import Budget, Reply, Request
 
 _CALLS_PER_MINUTE = 100.0  # our own caution: the vendor has a limit (error 340) and does not say which
@@ -157,7 +156,7 @@ class Voximplant:
             return ()
         days = self._days(reply, moment) if request.about == QUEUE_DAY else ()
         form = dict(parse_qsl((request.body or b"").decode()))
-        page = decode(reply.body, Page).value
+        page = reply.decoded(Page).value
         seen = int(form["offset"]) + len(page.result)
         last = seen >= page.total_count if page.total_count is not None else len(page.result) < _ROWS_A_PAGE
         if last or not page.result:
@@ -167,7 +166,7 @@ class Voximplant:
     def _days(self, reply: Reply, moment: Moment) -> tuple[Request, ...]:
         """Ask for the day of each queue by itself, since an answer does not say which queues it is about."""
         form = self._since_midnight(moment) | _EVERYTHING
-        queues = live_queues(unique(decode(reply.body, QueuesReply).value.result, "acd_queue_id"))
+        queues = live_queues(unique(reply.decoded(QueuesReply).value.result, "acd_queue_id"))
         return tuple(self._ask(QUEUE_DAY, form | {"acd_queue_id": key}, key, optional=True) for key in queues)
 
     def judge(self, reply: Reply) -> PollFailed | None:
