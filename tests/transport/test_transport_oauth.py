@@ -1,5 +1,6 @@
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -258,6 +259,39 @@ async def test_a_rotated_refresh_token_is_on_disk_before_the_new_access_token_is
         await poll(opened, site)
     assert on_disk == ["r1", "r1", "r2"]
     assert [fields(asked)["refresh_token"] for asked in talk.token_calls] == ["r0", "r1"]
+
+
+async def test_a_new_token_is_nobodys_before_it_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk, write = rotating(), grants._write
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slow(file: Path, content: bytes) -> None:
+        writing.set()
+        go_on.wait(SOON)
+        write(file, content)
+
+    monkeypatch.setattr(grants, "_write", slow)
+    async with vendor(talk) as site, client(scheme=talk.scheme(site), grants=store(tmp_path)) as opened:
+        first = asyncio.create_task(poll(opened, site))
+        assert await asyncio.to_thread(writing.wait, SOON)
+        second = asyncio.create_task(poll(opened, site))
+        await asyncio.wait({second}, timeout=0.3)
+        used = tuple(talk.calls)
+        go_on.set()
+        await asyncio.gather(first, second)
+    assert used == ()
+    assert talk.calls == ["Bearer a1"] * 2
+
+
+async def test_a_token_call_shares_its_connection_with_no_other() -> None:
+    talk = Talk()
+    async with vendor(talk) as site, client(scheme=talk.scheme(site)) as opened:
+        await poll(opened, site)
+        assert site.connections == 2
+        await poll(opened, site)
+        assert site.connections == 2
 
 
 async def test_after_a_restart_the_kept_tokens_are_used_and_not_the_configured_one(tmp_path: Path) -> None:
