@@ -6,34 +6,24 @@ import errno
 import gc
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from exporter import doctor, healthcheck, log, signals
 from exporter.app import Exporter
-from exporter.arguments import SIMULATOR_PORT, WHOLE, parser
-from exporter.config import Config, ConfigError, Listen, Problem
+from exporter.arguments import WHOLE, parser
+from exporter.config import Config, ConfigError, Listen
 from exporter.config.secrets import secrets_in
 from exporter.metrics.exposition import FAMILIES
 from exporter.metrics.family import PREFIX
 from exporter.plan import plan, read, told
-from exporter.record import record
 from exporter.shard import Shard
-from exporter.simulator import server
-from exporter.simulator.demo import demo_config, demo_floor
-from exporter.simulator.faults import Fault, Faulty, read_faults
-from exporter.simulator.recorded import Recorded
-from exporter.simulator.stages import STAGES
 from exporter.transport import tls_context
 
 FINE, FAILED, WRONG_CONFIG = 0, 1, 2
-_DEMO_ZONE = ZoneInfo("Europe/Berlin")
 _LOOPBACK = Listen("127.0.0.1", 10777)
 _STDERR = 2  # by its number: sys.stderr is not there if it was closed before we started
 _NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
@@ -218,6 +208,8 @@ async def _examine(config: Config) -> int:
 
 
 async def _keep(config: Config, folder: Path) -> int:
+    from exporter.record import record  # noqa: PLC0415 - what is recorded is known to the simulator: as below
+
     whole = True
     with _journal(config) as journal:
         for account in config.accounts:
@@ -228,55 +220,29 @@ async def _keep(config: Config, folder: Path) -> int:
     return FINE if whole else FAILED
 
 
-async def _repeat(folder: Path, port: int) -> int:
-    stop = asyncio.Event()
-    signals.follow(stop)
-    async with server.serve({"recorded": Recorded(folder)}, ports={"recorded": port}) as urls:
-        print(f"base_url: {urls['recorded']}", flush=True)
-        await stop.wait()
-    return FINE
+def _tell(text: str) -> None:
+    print(text, flush=True)
 
 
 async def _play(arguments: argparse.Namespace) -> int:
-    """Run a simulated centre and the exporter beside it."""
-    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE, rush_minutes=arguments.rush)
-    dialects = {vendor: stage.open(floor) for vendor, stage in STAGES.items()}
-    ports = _ports(SIMULATOR_PORT) if arguments.config else {}
-    async with server.serve(dialects, ports=ports) as urls, asyncio.TaskGroup() as tasks:
-        pace = tasks.create_task(server.pace(floor))
-        with tempfile.TemporaryDirectory() as folder:
-            path = arguments.config or Path(folder) / "config.yaml"
-            if not arguments.config:
-                path.write_text(f"polling: {{interval: 10s}}\n{demo_config(floor, urls)}")
-            reader = _reader(path, arguments.listen or _LOOPBACK)  # a demo is nobody else's to see
-            code = await _serve(reader(), reader, arguments)
-        pace.cancel()
-    return code
+    from exporter import rehearsal  # noqa: PLC0415 - a tenth of the start, which nobody else should wait for
 
+    async def serve(path: Path) -> int:
+        reader = _reader(path, arguments.listen or _LOOPBACK)  # a demo is nobody else's to see
+        return await _serve(reader(), reader, arguments)
 
-def _ports(first: int) -> Mapping[str, int]:
-    """Return a port for each simulated vendor: as many in a row as there are."""
-    return {vendor: first + number if first else 0 for number, vendor in enumerate(STAGES)}
-
-
-def _faults(path: Path | None) -> tuple[Fault, ...]:
-    try:
-        return read_faults(path.read_bytes()) if path else ()
-    except ValueError as wrong:
-        raise ConfigError(str(path), [Problem(None, "", str(wrong))]) from None
+    return await rehearsal.play(arguments, serve)
 
 
 async def _act(arguments: argparse.Namespace) -> int:
-    """Run a simulated centre alone, until a signal ends it."""
-    floor = demo_floor(datetime.now(UTC), _DEMO_ZONE, arguments.seed, arguments.rush)
-    faults = _faults(arguments.faults)
-    dialects = {vendor: Faulty(stage.open(floor), faults, floor) for vendor, stage in STAGES.items()}
-    stop = asyncio.Event()
-    signals.follow(stop)
-    ports = _ports(arguments.port)
-    async with server.serve(dialects, ports=ports) as urls, asyncio.TaskGroup() as tasks:
-        pace = tasks.create_task(server.pace(floor, arguments.speed))
-        print(demo_config(floor, urls), flush=True)
-        await stop.wait()
-        pace.cancel()
+    from exporter import rehearsal  # noqa: PLC0415 - as above
+
+    await rehearsal.act(arguments, _tell)
+    return FINE
+
+
+async def _repeat(folder: Path, port: int) -> int:
+    from exporter import rehearsal  # noqa: PLC0415 - as above
+
+    await rehearsal.repeat(folder, port, _tell)
     return FINE

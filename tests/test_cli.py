@@ -594,3 +594,21 @@ def test_an_argument_that_means_nothing_is_a_usage_error_that_names_it(
     assert ended.value.code == 2
     option, wrong = arguments.split()[-2:]
     assert f"{option}: {wrong!r} is no" in capsys.readouterr().err
+
+
+async def _said(code: str) -> list[str]:
+    words = (sys.executable, "-c", code)
+    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    return out.decode().splitlines()
+
+
+async def test_who_only_polls_does_not_wait_until_the_simulator_is_loaded() -> None:
+    loaded = await _said("import sys; import exporter.cli; print(*sys.modules, sep='\\n')")
+    assert "exporter.app" in loaded
+    assert not [name for name in loaded if name.startswith("exporter.simulator")]
+
+
+async def test_garbage_is_collected_once_the_program_is_loaded() -> None:
+    leave = "import gc, os, sys; os._exit = lambda _: print(gc.isenabled()); sys.argv = ['exporter', 'metrics']"
+    assert (await _said(f"{leave}; from exporter.__main__ import main; main()"))[-1] == "True"
