@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import pytest
 from centre import AGENTS, QUEUES, TOKEN, Centre, Spoil, served
 from fake_vendor import Asked, Said
 from hurry import INTERVAL, MAX_AGE, SPEED
-from subject import Page, Subject, serving, started
+from subject import HERE, Page, Subject, serving, started
 from watch import DESCRIPTORS, GROWTH_MIB, NEVER_SHOWN, Watch, watched
 
+LONGEST = {"ours": 300.0, "plain": 60.0}
+"""Seconds, beside those of the soak, after which a test has fallen that does not come to its end."""
 _ended: list[Watch] = []
 """The watches of the present test, for the report."""
 
@@ -33,6 +37,28 @@ def program(request: pytest.FixtureRequest, record_property: Callable[[str, obje
     for watch in _ended:
         for name, figure in watch.figures.items():
             record_property(name, figure)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seconds = LONGEST[config.getoption("--subject")] + 60 * config.getoption("--minutes")
+    for item in items:
+        if isinstance(item, pytest.Function) and item.path.parent == HERE and iscoroutinefunction(item.obj):
+            item.obj = ending(item.obj, seconds)
+
+
+def ending(test: Callable[..., Awaitable[None]], seconds: float) -> Callable[..., Awaitable[None]]:
+    """Return the test, which falls where it has not come to an end after so many seconds."""
+
+    @wraps(test)
+    async def limited(**given: Any) -> None:
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                await test(**given)
+        except TimeoutError:
+            assert not limit.expired(), f"it has not come to an end after {seconds:.0f} s"
+            raise
+
+    return limited
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

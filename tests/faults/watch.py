@@ -47,6 +47,8 @@ class Watch:
     """How a scrape may be answered now: a test that makes others right says so for as long as they are."""
     patience: float = SLOWEST
     """Seconds that a scrape may take now; likewise."""
+    over: bool = False
+    """Whether nobody wants to know any more: a cancellation alone gets lost where a scrape times out with it."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _latest: dict[tuple[str, str], int] = field(default_factory=dict)
     _seen: dict[str, set[str]] = field(default_factory=dict)
@@ -66,8 +68,8 @@ class Watch:
         }
 
     async def run(self) -> None:
-        """Scrape until cancelled."""
-        while True:
+        """Scrape until it is over."""
+        while not self.over:
             async with self._turn:
                 await self._look()
             await asyncio.sleep(EVERY)
@@ -177,6 +179,7 @@ async def watched(watch: Watch) -> AsyncIterator[Watch]:
     try:
         yield watch
     finally:
+        watch.over = True
         task.cancel()
         await asyncio.wait({task})
     if not task.cancelled() and (fault := task.exception()):
