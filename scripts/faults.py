@@ -1,7 +1,8 @@
 """Runs tests/faults against the exporter and against the plain one, and writes docs/reliability.md.
 
 All between the page's markers is counted from the two JUnit reports. A test `test_fault_NN_...` belongs to case
-NN. `record_property(name, figure)` puts a figure beside it. Fails where a case has no test or was not survived.
+NN. `record_property(name, figure)` puts a figure beside it; a name like `closed in, s <= 10` sets its limit, which
+the page says to be kept or missed. Fails where a case has no test or was not survived.
 
 With the word `mutants` it runs the tests marked `million` instead, against the exporter alone, and writes their
 table: `tried` is the property with the number of random trials of which none may go wrong. Further words are
@@ -38,8 +39,13 @@ _PYTEST = (".venv/bin/pytest", "tests/faults")
 _WORKERS = 3  # for two cores: the tests wait for most of their time
 _SEED = re.compile(r"-?\d+\]$")
 _CASE = re.compile(r"test_fault_(\d\d)_(\w+)")
-_ORACLE = ("oracle: scrapes", "oracle: numbers", "oracle: slowest scrape, s", "oracle: oldest number, s")
+_LIMIT = re.compile(r"(.+) (<=|>=) ([\d.]+)$")
+_ORACLE = (
+    *("oracle: scrapes", "oracle: numbers"),
+    *("oracle: slowest scrape, s", "oracle: slowest beat, s", "oracle: oldest number, s"),
+)
 _SURVIVED, _FELL, _UNASKED = "survived", "**fell**", "—"
+_KEPT, _MISSED = "kept", "**missed**"
 
 Figures = Mapping[str, str]
 
@@ -80,6 +86,8 @@ def main() -> int:
         ran = ours + control
         fell = [case for case in cases(ours) if case.result != _SURVIVED]
         unwell = [f"{case.number:02} {case.sentence}: {case.result} {case.why}" for case in fell]
+        missed = (f"{case.number:02} {told}" for case in cases(ours) for told in _limits(case) if _MISSED in told)
+        print(*missed, sep="\n")
     minutes, seconds = divmod(round(time.monotonic() - began), 60)
     print(f"{minutes} min {seconds} s. The slowest:")
     for one in sorted(ran, key=lambda test: -test.seconds)[:_SLOWEST]:
@@ -147,18 +155,18 @@ def _case(number: int, some: Sequence[Test]) -> Case:
 
 
 def _worst(several: Iterable[Figures]) -> Figures:
-    """Return each figure once: the greatest where they are numbers, else the last."""
+    """Return each figure once: the one nearest to its limit, or beyond; without one the greatest, or the last."""
     worst: dict[str, str] = {}
     for figures in several:
         for name, value in figures.items():
             before = worst.get(name)
-            worst[name] = value if before is None else _greater(before, value)
+            worst[name] = value if before is None else _worse(before, value, least=" >= " in name)
     return worst
 
 
-def _greater(before: str, value: str) -> str:
+def _worse(before: str, value: str, *, least: bool) -> str:
     try:
-        return max(before, value, key=float)
+        return (min if least else max)(before, value, key=float)
     except ValueError:
         return value
 
@@ -174,29 +182,47 @@ def report(ours: Sequence[Test], control: Sequence[Test], groups: Mapping[str, r
         + "".join(rows[number] for number in numbers)
         for title, numbers in groups.items()
     )
+    limits = [told for one in mine for told in _limits(one)]
+    kept = sum(_MISSED not in told for told in limits)
     counts = (
         f"**Ours: {survived[_SURVIVED]} of {len(mine)} survived.** "
-        f"The plain exporter: {held[_SURVIVED]} of the {asked} that it can be asked.\n"
+        f"The plain exporter: {held[_SURVIVED]} of the {asked} that it can be asked. "
+        f"Of the {len(limits)} limits of speed and size that the cases set, ours kept {kept}.\n"
     )
     return "\n".join((counts, *_oracle(ours), *tables))
 
 
 def _row(mine: Case, plain: Case) -> str:
-    shown = (f"{name} {value}" for name, value in mine.figures.items() if name not in _ORACLE)
+    shown = (_figure(name, value) for name, value in mine.figures.items() if name not in _ORACLE)
     result = f"{mine.result} (skipped: {mine.why})" if mine.why else mine.result
     cells = (f"{mine.number:02}", mine.sentence, result, plain.result, "; ".join(shown))
     return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
+
+
+def _figure(name: str, value: str) -> str:
+    """Return a figure as the page shows it; one that has a limit, with it."""
+    found = _LIMIT.match(name)
+    if not found:
+        return f"{name} {value}"
+    what, sign, limit = found.groups()
+    kept = float(value) >= float(limit) if sign == ">=" else float(value) <= float(limit)
+    return f"{what} {value} (at {'least' if sign == '>=' else 'most'} {limit}: {_KEPT if kept else _MISSED})"
+
+
+def _limits(case: Case) -> list[str]:
+    return [_figure(name, value) for name, value in case.figures.items() if _LIMIT.match(name)]
 
 
 def _oracle(ours: Iterable[Test]) -> Iterator[str]:
     seen = [one.figures for one in ours if _ORACLE[0] in one.figures]
     if seen:
         scrapes, numbers = (sum(int(one[name]) for one in seen) for name in _ORACLE[:2])
-        slowest, oldest = (max(float(one[name]) for one in seen) for name in _ORACLE[2:])
+        slowest, beat, oldest = (max(float(one[name]) for one in seen) for name in _ORACLE[2:])
+        scrape = _figure("The slowest scrape took, ms <= 250", f"{slowest * 1000:.0f}")
+        healthy = _figure("the slowest `/-/healthy`, ms <= 100", f"{beat * 1000:.0f}")
         yield (
             f"In {len(seen)} runs the oracle held {numbers:,} numbers on {scrapes:,} scrapes against what the "
-            f"accounts had sent. The slowest scrape took {slowest * 1000:.0f} ms, the oldest number was "
-            f"{oldest:.1f} s old.\n"
+            f"accounts had sent. {scrape}; {healthy}; the oldest number was {oldest:.1f} s old.\n"
         )
 
 

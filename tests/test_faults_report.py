@@ -11,14 +11,17 @@ GROUPS = {"A. Answers": range(1, 4), "B. Network": range(4, 6)}
 OURS = """<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests"><testsuite name="pytest" tests="7">
 <testcase classname="a" name="test_fault_01_an_html_page" time="2.5"><properties>
   <property name="oracle: scrapes" value="20"/><property name="oracle: numbers" value="3000"/>
-  <property name="oracle: slowest scrape, s" value="0.012"/>
+  <property name="oracle: slowest scrape, s" value="0.012"/><property name="oracle: slowest beat, s" value="0.1"/>
   <property name="oracle: oldest number, s" value="1.4"/></properties></testcase>
 <testcase classname="a" name="test_fault_02_a_bomb[gzip]" time="1.0"><properties>
-  <property name="grown, MiB" value="9.5"/><property name="oracle: scrapes" value="10"/>
+  <property name="grown, MiB &lt;= 10" value="9.5"/><property name="share &gt;= 0.9" value="0.92"/>
+  <property name="oracle: scrapes" value="10"/>
   <property name="oracle: numbers" value="900"/><property name="oracle: slowest scrape, s" value="0.002"/>
+  <property name="oracle: slowest beat, s" value="0.001"/>
   <property name="oracle: oldest number, s" value="0.5"/></properties></testcase>
 <testcase classname="a" name="test_fault_02_a_bomb[br]" time="1.0"><properties>
-  <property name="grown, MiB" value="10.5"/><property name="ended by" value="the cap"/></properties></testcase>
+  <property name="grown, MiB &lt;= 10" value="10.5"/><property name="share &gt;= 0.9" value="1.0"/>
+  <property name="ended by" value="the cap"/></properties></testcase>
 <testcase classname="a" name="test_fault_03_a_lie" time="1"><failure message="assert 1 == 2">E</failure></testcase>
 <testcase classname="a" name="test_fault_04_no_route" time="0"><skipped message="no network">x</skipped></testcase>
 </testsuite></testsuites>"""
@@ -42,12 +45,16 @@ PLAIN = """<testsuites><testsuite>
 def test_all_of_the_page_is_counted_from_the_reports() -> None:
     told = faults.report(faults.tests(OURS), faults.tests(PLAIN), GROUPS)
     assert told == (
-        "**Ours: 2 of 5 survived.** The plain exporter: 1 of the 2 that it can be asked.\n\n"
+        "**Ours: 2 of 5 survived.** The plain exporter: 1 of the 2 that it can be asked. "
+        "Of the 2 limits of speed and size that the cases set, ours kept 1.\n\n"
         "In 2 runs the oracle held 3,900 numbers on 30 scrapes against what the accounts had sent. "
-        "The slowest scrape took 12 ms, the oldest number was 1.4 s old.\n\n"
+        "The slowest scrape took, ms 12 (at most 250: kept); "
+        "the slowest `/-/healthy`, ms 100 (at most 100: kept); "
+        "the oldest number was 1.4 s old.\n\n"
         f"### A. Answers\n\n{HEAD}"
         "| 01 | an html page | survived | survived | |\n"
-        "| 02 | a bomb | survived | **fell** | grown, MiB 10.5; ended by the cap |\n"
+        "| 02 | a bomb | survived | **fell** | grown, MiB 10.5 (at most 10: **missed**); "
+        "share 0.92 (at least 0.9: kept); ended by the cap |\n"
         "| 03 | a lie | **fell** | — | |\n\n"
         f"### B. Network\n\n{HEAD}"
         "| 04 | no route | — (skipped: no network) | — | |\n"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from baseline import needs
 from centre import Centre, served
 from crowd import ask
 from subject import Subject, serving, started
@@ -33,9 +34,11 @@ async def big(program: str, folder: Path, speed: float) -> AsyncIterator[Subject
         while (await ask(subject.port)).body.count(b"\ncontact_center_agent_talk_seconds_today{") < everybody:
             assert time.monotonic() < end, "the page never grew big"
             await asyncio.sleep(0.3)
+        before = await needs(subject)
         yield subject
         if subject.process.returncode is not None:
             return
+        await before.again(subject)
         status, text = await subject.ask("/metrics")
         assert status == 200
         watch.judge(text, time.monotonic())

@@ -1,11 +1,15 @@
 """What is put into a subject before it starts: a wall clock that can be set, names that do not resolve, a list of
-the addresses that it calls.
+the addresses that it calls, counts of its tasks and of its memory.
 
-NAMES, WALL and CALLED in the environment name the files by which the suite steers it, and in which it reads.
+NAMES, WALL, CALLED and TOLD in the environment name the files by which the suite steers it and in which it reads.
 """
 
+import asyncio
+import gc
 import json
+import signal
 import socket
+import sys
 import time
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Mapping
@@ -22,12 +26,24 @@ MISSING, HANGING = "missing", "hanging"
 def inject(speed: float, environ: Mapping[str, str]) -> None:
     """Change this process as its environment says; call it before the program is imported."""
     aiohttp.connector.monotonic = lambda: time.monotonic() * speed  # type: ignore[attr-defined]  # a pool ages too
+    signal.signal(signal.SIGUSR1, _teller(Path(environ["TOLD"]), lambda: len(asyncio.all_tasks())))
+    signal.signal(signal.SIGUSR2, _teller(Path(environ["TOLD"]), _living))
     if "WALL" in environ:
         time.time = _wall(Path(environ["WALL"]), speed)
     if "NAMES" in environ:
         socket.getaddrinfo = _resolver(Path(environ["NAMES"]))
     if "CALLED" in environ:
         BaseSelectorEventLoop.sock_connect = _connector(Path(environ["CALLED"]))  # type: ignore[method-assign]
+
+
+def _teller(file: Path, tell: Callable[[], int]) -> Callable[..., None]:
+    return lambda *_: _written(file, str(tell()))
+
+
+def _living() -> int:
+    """Return how many blocks of memory are in use, now that what is no more is collected."""
+    gc.collect()
+    return sys.getallocatedblocks()
 
 
 def _wall(file: Path, speed: float) -> Callable[[], float]:

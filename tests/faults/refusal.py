@@ -33,7 +33,7 @@ def ended(program: str, folder: Path, config: Path, command: str = "run") -> End
             stdout=said,
             stderr=said,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(HERE), "TASKS": str(folder / "tasks")},
+            env={**os.environ, "PYTHONPATH": str(HERE), "TOLD": str(folder / "told")},
         )
         end, mib, pid = time.monotonic() + PATIENCE[program], 0.0, 0
         while not pid:

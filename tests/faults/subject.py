@@ -137,11 +137,19 @@ class Subject:
 
     async def tasks(self) -> int:
         """Return how many tasks its event loop has."""
-        file = self.folder / "tasks"
+        return await self._told(signal.SIGUSR1)
+
+    async def blocks(self) -> int:
+        """Return how many blocks of memory it has in use, its garbage collected."""
+        return await self._told(signal.SIGUSR2)
+
+    async def _told(self, asking: signal.Signals) -> int:
+        file = self.folder / "told"
         file.unlink(missing_ok=True)
-        self.process.send_signal(signal.SIGUSR1)
-        while not (file.exists() and file.read_text()):  # noqa: ASYNC110 - another process writes it
-            await asyncio.sleep(0.01)
+        self.process.send_signal(asking)
+        async with asyncio.timeout(self.patience):
+            while not file.exists():  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.01)
         return int(file.read_text())
 
     async def stop(self, *signals: signal.Signals) -> int:
@@ -180,7 +188,7 @@ async def started(
             stderr=log if stderr is None else stderr,
             stdout=log,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(HERE), "TASKS": str(folder / "tasks"), **environment},
+            env={**os.environ, "PYTHONPATH": str(HERE), "TOLD": str(folder / "told"), **environment},
         )
     if program == "plain":
         asyncio.get_running_loop().call_later(_LIFE, _kill, process)

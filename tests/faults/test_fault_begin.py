@@ -46,7 +46,7 @@ async def test_fault_75_nothing_that_it_needs_is_there(
                 started(program, config, tmp_path, environment={"INJECT": "inside:names"})
             )
             await serving(subject)
-            record_property("seconds_to_first_scrape", round(time.monotonic() - began, 2))
+            record_property("seconds to the first scrape", round(time.monotonic() - began, 2))
             watch = await stack.enter_async_context(watched(Watch(subject, silence, (sound,), SPEED)))
             for name, reasons in why.items():
                 page = await subject.until(partial(failing, name, reasons), f"{name} fails: {reasons}")
@@ -56,7 +56,7 @@ async def test_fault_75_nothing_that_it_needs_is_there(
             page = await subject.until(lambda _: time.monotonic() > end, "it lives for a while")
             assert page.of("agent_talk_seconds_today", account="sound")
             assert page.of("process_open_fds") or program != "ours"
-            record_property("lines_logged", len(subject.log.splitlines()))
+            record_property("lines logged", len(subject.log.splitlines()))
             if program == "ours":
                 assert [(await subject.ask(f"/-/{door}"))[0] for door in ("healthy", "ready")] == [200, 200]
                 assert "Not a directory" in subject.log
@@ -97,4 +97,4 @@ async def test_fault_76_a_task_dies(buggy: Trial, record_property: Record) -> No
     assert "RuntimeError: a bug" in subject.log
     fault.unlink()
     await subject.until(lambda page: page.of("agent_talk_seconds_today", account="sick"), "it recovers")
-    record_property("parts_broken", subject.log.count("part_broke"))
+    record_property("parts broken", subject.log.count("part_broke"))

@@ -160,8 +160,8 @@ def test_fault_61_a_file_made_to_exhaust(
     assert told in found.said
     assert len(found.said) < 10_000
     seconds, mib = found.seconds - sound.seconds, found.mib - sound.mib
-    record_property("seconds_to_refuse", round(seconds, 3))
-    record_property("mib_to_refuse", round(mib, 1))
+    record_property("CPU to refuse, s <= 1", round(seconds, 3))
+    record_property("MiB to refuse <= 64", round(mib, 1))
     assert seconds < 1, f"{seconds:.2f} s of a core more than a sound config"
     assert mib < 64, f"{mib:.0f} MiB more than a sound config"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from centre import AGENTS
-from crowd import ask, brisk, lines
+from crowd import ask, lines
 from fake_vendor import answer
 from hurry import INTERVAL, SPEED
 from subject import Subject
@@ -80,7 +80,7 @@ async def test_fault_77_a_log_that_nobody_takes(
             assert subject.log == "", "the log has come through"
             if program == "ours":
                 page = await subject.until(lambda page: page.value("exporter_log_lines_dropped"), "lines are lost")
-                record_property("lines_dropped", page.value("exporter_log_lines_dropped"))
+                record_property("lines dropped", page.value("exporter_log_lines_dropped"))
 
 
 async def flooded(subject: Subject) -> None:
@@ -99,11 +99,9 @@ def limited(subject: Subject, most: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("speed", [SPEED, 1.0])
-async def test_fault_78_no_descriptor_is_left(
-    speed: float, program: str, tmp_path: Path, record_property: Record
-) -> None:
-    async with tried(program, tmp_path, speed=speed, configure=brisk if speed == 1 else str) as trial:
+async def test_fault_78_no_descriptor_is_left(program: str, tmp_path: Path, record_property: Record) -> None:
+    speed = 4.0  # at twenty a number has grown too old before this process has made its 900 connections
+    async with tried(program, tmp_path, speed=speed) as trial:
         subject = trial.subject
         limited(subject, 1024)
         async with AsyncExitStack() as stack:  # its own limits leave it enough
@@ -113,14 +111,14 @@ async def test_fault_78_no_descriptor_is_left(
                 most = max(most, subject.descriptors())
                 assert (await ask(subject.port)).status == 200
             assert len(hostile) == 900
-            record_property("descriptors_under_900_connections", most)
+            record_property("descriptors under 900 connections", most)
             assert most < 700, "900 connections take all that there is"
         until = subject.descriptors() + 8
         limited(subject, until)
         logged = len(subject.log.splitlines())
         async with AsyncExitStack() as stack:
             await lines(stack, subject.port, 60)
-            end = time.monotonic() + 1.5 * INTERVAL / SPEED  # sooner than anything grows too old
+            end = time.monotonic() + 1.5 * INTERVAL / speed  # sooner than anything grows too old
             most = 0
             while time.monotonic() < end:
                 most = max(most, subject.descriptors())
@@ -133,12 +131,12 @@ async def test_fault_78_no_descriptor_is_left(
                     if (await ask(subject.port)).status == 200:
                         break
             assert time.monotonic() < began + 10, "it does not come back"
-        record_property("seconds_to_come_back", round(time.monotonic() - began, 2))
+        record_property("back when there are descriptors, s <= 2", round(time.monotonic() - began, 2))
         limited(subject, 1024)
         await trial.recovered()
         # An endpoint that broke or recovered is told once each: that is no storm.
         said = [line for line in subject.log.splitlines()[logged:] if '"endpoint_' not in line]
-        record_property("lines_logged", len(said))
+        record_property("lines logged <= 10", len(said))
         assert len(said) <= 10, "\n".join(said)
 
 
@@ -162,15 +160,16 @@ async def test_fault_79_the_loop_stands_still(ailing: Trial, record_property: Re
     page = await subject.until(
         lambda page: (page.value("exporter_event_loop_lag_seconds") or 0) > 4, "the lag shows"
     )
-    record_property("lag_shown_of_5_seconds", page.value("exporter_event_loop_lag_seconds"))
+    record_property("lag shown of 5 seconds", round(page.value("exporter_event_loop_lag_seconds") or 0, 1))
     await ailing.recovered()
     began = time.monotonic()
+    ailing.watch.heart = False
     (subject.folder / "fault").write_text("heart")
     while (await subject.ask("/-/healthy"))[0] == 200:
         assert time.monotonic() < began + subject.patience, "liveness never acts"
         await asyncio.sleep(0.01)
     took = (time.monotonic() - began) * SPEED
-    record_property("seconds_without_heart_until_unhealthy", round(took, 1))
+    record_property("seconds without a heart until unhealthy", round(took, 1))
     assert took > 9, "liveness acts before its threshold"
     assert (await subject.ask("/-/healthy")) == (503, "the loops stand still\n")
     assert (await subject.ask("/-/ready"))[0] == 200

@@ -130,7 +130,7 @@ async def held(trial: Trial, *reasons: str) -> None:
         polls = page.sum("poll_duration_seconds_count", account="sick", endpoint=AGENTS)
         within = page.sum("poll_duration_seconds_bucket", account="sick", endpoint=AGENTS, le="10.0")
         assert within == polls, "a poll has lasted longer than its interval"
-    assert trial.subject.descriptors() <= trial.baseline["descriptors"] + 8
+    assert trial.subject.descriptors() <= trial.baseline.descriptors + 8
 
 
 async def test_fault_31_a_host_that_swallows_what_is_sent_to_it(program: str, tmp_path: Path) -> None:

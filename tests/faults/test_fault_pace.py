@@ -113,7 +113,7 @@ async def test_fault_54_a_storm_of_429(
             await trial.failed("throttled")
             await asyncio.sleep(minutes * 60 / speed)
             made, allowed = len(trial.sick.asked) - before, minutes * 60 / silence + 1
-            record_property(f"calls made / allowed in {minutes:g} min of 429", f"{made} / {allowed:.0f}")
+            record_property(f"calls made / allowed in {minutes:g} min of 429 <= 1", round(made / allowed, 2))
             assert made <= allowed + 1  # two may have been under way when it began
             await trial.aged_out()
         await trial.subject.until(
@@ -176,18 +176,20 @@ async def test_fault_55_fifty_accounts_that_begin_together(
     program: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """At once are two calls of an account: vendors limit accounts, and a host's accounts are spread over time."""
-    starts, worst = [], 0
+    starts, worst, at_once = [], 0, 0
     for _ in range(RESTARTS + 1):
         crowd = Crowd()
         async with vendor(crowd.answer) as site:
             await start(program, tmp_path, crowd, site.url)
-        assert crowd.most_of_one <= 2
+        at_once = max(at_once, crowd.most_of_one)
+        assert at_once <= 2
         starts.append(crowd.places(AGENTS))
         tenths = [0] * 100
         for at in starts[-1].values():
             tenths[int(at / (INTERVAL / STARTING / 10))] += 1
         assert max(tenths) <= 0.5 * ACCOUNTS  # the machine may stand still when they are due
         worst = max(worst, *tenths)
+    record_property("calls of one account at once <= 2", at_once)
     record_property("first polls in the busiest tenth of an interval, of 50 accounts that begin together", worst)
     for places in starts[1:]:
         moved = [abs(at - starts[0][token]) for token, at in places.items()]

@@ -123,7 +123,7 @@ async def test_fault_58_a_reload_that_touches_one_account(
         moved = _phase(at for number, at in centre.sent[AGENTS].items() if number > last + 2)
         moved -= _phase(at for number, at in centre.sent[AGENTS].items() if number <= last)
         late = abs((moved + BEAT / 2) % BEAT - BEAT / 2)
-        record_property(f"schedule_of_{centre.name}_moved_seconds", round(late * SPEED, 2))
+        record_property(f"schedule of {centre.name} moved, s", round(late * SPEED, 2))
         assert late < 0.3 * BEAT, f"the schedule of {centre.name} moved"
     assert subject.log.count('"event": "reloaded"') == 3
 

@@ -33,7 +33,7 @@ async def test_fault_65_headers_that_never_end_and_silence(
             began = time.monotonic()
             hostile = await lines(stack, port, 200, HALF) + await lines(stack, port, 200)
             if speed == 1:  # at another they may be gone already
-                assert trial.subject.descriptors() > trial.baseline["descriptors"] + 200, "they never came in"
+                assert trial.subject.descriptors() > trial.baseline.descriptors + 200, "they never came in"
             closing = asyncio.gather(*map(rest, hostile))
             while not closing.done():
                 asked = time.monotonic()
@@ -42,8 +42,11 @@ async def test_fault_65_headers_that_never_end_and_silence(
                 await asyncio.sleep(0.02)
                 assert time.monotonic() < began + 10 / speed + PATIENCE / 4, "they are still there"
             assert await closing == [b""] * 400
-        record_property("seconds_to_close_them_all", round((time.monotonic() - began) * speed, 1))
-        record_property("honest_p99_ms", round(1_000 * sorted(waits)[math.ceil(0.99 * len(waits)) - 1], 1))
+        if speed == 1:
+            record_property("all closed, s <= 10", round(time.monotonic() - began, 1))
+        record_property(
+            "p99 of honest scrapes, ms <= 50", round(1_000 * sorted(waits)[math.ceil(0.99 * len(waits)) - 1], 1)
+        )
 
 
 @pytest.mark.thorough
@@ -61,10 +64,10 @@ async def test_fault_66_readers_that_do_not_read(program: str, tmp_path: Path, r
                 assert (await ask(subject.port, headers=ZIPPED)).status == 200
                 assert time.monotonic() < began + 30 / SPEED + PATIENCE / 4, "they are still served"
                 await asyncio.sleep(0.02)
-            record_property("seconds_to_cut_them", round((time.monotonic() - began) * SPEED, 1))
+            record_property("seconds of its own to cut them", round((time.monotonic() - began) * SPEED, 1))
             got = await asyncio.gather(*map(rest, slow))
             assert all(0 < len(answer) < whole for answer in got), "they were not slow"
-        record_property("mib_for_50_slow_readers", round(most, 1))
+        record_property("MiB for 50 slow readers <= 64", round(most, 1))
         assert most <= 64, f"50 readers cost {most:.0f} MiB"
 
 
@@ -84,7 +87,7 @@ async def test_fault_67_five_hundred_scrapes_at_once(
             await asyncio.gather(*map(begun, stuck))
             began = time.monotonic()
             refused = await ask(subject.port)
-            record_property("seconds_to_refuse", round(time.monotonic() - began, 3))
+            record_property("seconds to refuse", round(time.monotonic() - began, 3))
             assert (refused.status, refused.headers.get("retry-after")) == (503, "1")
             assert time.monotonic() < began + 1, "it had to queue"
             assert [(await ask(subject.port, f"/-/{door}")).status for door in ("healthy", "ready")] == [200, 200]
@@ -101,8 +104,8 @@ async def test_fault_67_five_hundred_scrapes_at_once(
         assert good
         assert all(reply.headers["retry-after"] == "1" for reply in replies if reply.status == 503)
         bodies = {reply.body for reply in good}
-        record_property("scrapes_answered_of_500", len(good))
-        record_property("pages_made_for_500_scrapes", len(bodies))
+        record_property("scrapes answered of 500", len(good))
+        record_property("pages made for 500 scrapes", len(bodies))
         assert len(bodies) <= 2 + took * speed / 0.1, "a page was made for a scrape"
 
 
@@ -140,6 +143,6 @@ async def test_fault_72_the_other_doors_while_vendors_fail(trial: Trial, record_
                     assert centre is trial.sick or retries <= 1, f"{polls} calls for {counted} polls"
                     assert polls <= calls + 2, "a call that is not counted"
         await trial.recovered(QUEUES)
-    record_property("slowest_answer_ms", round(1_000 * slowest, 1))
+    record_property("slowest answer, ms <= 100", round(1_000 * slowest, 1))
     record_property("answers", asked)
     assert slowest < 1

@@ -68,7 +68,7 @@ accounts:{accounts}"""
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=self.folder,
-            env={"PYTHONPATH": str(HERE), "TASKS": "tasks", **self.environment},
+            env={"PYTHONPATH": str(HERE), "TOLD": "told", **self.environment},
         )
         return (await process.communicate())[0].decode()
 

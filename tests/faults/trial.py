@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from baseline import Needs, needs
 from centre import AGENTS, QUEUES, TOKEN, Centre, Spoil, served
 from fake_vendor import Asked, Said
 from hurry import INTERVAL, MAX_AGE, SPEED
 from subject import HERE, Page, Subject, serving, started
-from watch import DESCRIPTORS, GROWTH_MIB, NEVER_SHOWN, Watch, watched
+from watch import NEVER_SHOWN, Watch, watched
 
 LONGEST = {"ours": 300.0, "plain": 60.0}
 """Seconds, beside those of the soak, after which a test has fallen that does not come to its end."""
@@ -99,7 +99,7 @@ class Trial:
     sound: Centre
     watch: Watch
     speed: float
-    baseline: dict[str, float] = field(default_factory=dict)
+    baseline: Needs = field(init=False)
 
     async def settled(self) -> None:
         """Wait until all of both accounts is on the page, and remember what the subject needs then."""
@@ -111,7 +111,7 @@ class Trial:
             ),
             "both accounts on the page",
         )
-        self.baseline = {"MiB": self.subject.resident(), "descriptors": self.subject.descriptors()}
+        self.baseline = await needs(self.subject)
 
     def fault(self, spoil: Spoil, endpoint: str = "*", *, lawful: bool = False, silent: Iterable[int] = ()) -> Any:
         """Let the sick account answer so until the end of the block."""
@@ -155,17 +155,6 @@ class Trial:
         took = self.sick.polls(endpoint) - began
         assert took <= polls + 1, f"it took {took} polls to be right again"  # one more may be under way already
         return page
-
-    async def back_to_baseline(self) -> None:
-        """Wait until the subject needs no more than before the fault (O5)."""
-        end = time.monotonic() + 10
-        while True:
-            grown = self.subject.resident() - self.baseline["MiB"]
-            opened = self.subject.descriptors() - self.baseline["descriptors"]
-            if grown <= GROWTH_MIB and opened <= DESCRIPTORS:
-                return
-            assert time.monotonic() < end, f"O5: {grown:+.0f} MiB, {opened:+.0f} descriptors"
-            await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -220,7 +209,7 @@ async def tried(
             await trial.settled()
             yield trial
             if subject.process.returncode is None:
-                await trial.back_to_baseline()
+                await trial.baseline.again(subject)
         assert not watch.wrong, "\n".join(watch.wrong)
         assert watch.checked, "the oracle saw no number"
         for canary in NEVER_SHOWN:

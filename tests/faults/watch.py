@@ -18,8 +18,6 @@ SLACK = 0.75
 """Seconds that a machine with other work to do may take longer than a rule says."""
 SLOWEST = 1.0
 """Seconds that a scrape may take: far less than any poll that /metrics could wait for."""
-GROWTH_MIB, DESCRIPTORS = 32.0, 8
-"""What may be left of a fault when it is over."""
 NEVER_SHOWN = (TOKEN, "Canary", "canary-")
 
 
@@ -27,9 +25,9 @@ NEVER_SHOWN = (TOKEN, "Canary", "canary-")
 class Watch:
     """Scrapes without pause, and writes down what no exporter may do.
 
-    O1 it lives and answers; O2 in time, and the sound accounts are there; O3 what is old goes, and what tells
-    so stays; O4 each number is one that was sent whole, of one answer an endpoint, never of an older one than
-    before; O7 no secret and no person's name; O8 who is missing was counted.
+    O1 it lives and answers, and says that it does; O2 in time, and the sound accounts are there; O3 what is old
+    goes, and what tells so stays; O4 each number is one that was sent whole, of one answer an endpoint, never of
+    an older one than before; O7 no secret and no person's name; O8 who is missing was counted.
     """
 
     subject: Subject
@@ -41,6 +39,10 @@ class Watch:
     checked: int = 0
     """Numbers that told which answer they come from."""
     slowest: float = 0.0
+    slowest_beat: float = 0.0
+    """Seconds: the longest that /-/healthy took."""
+    heart: bool = True
+    """Whether its loops tick now, so that /-/healthy must say so."""
     oldest: float = 0.0
     """Seconds: the age of the oldest number that was ever shown."""
     lawful: AbstractSet[int] = frozenset({200})
@@ -64,6 +66,7 @@ class Watch:
             "oracle: scrapes": self.scrapes,
             "oracle: numbers": self.checked,
             "oracle: slowest scrape, s": round(self.slowest, 4),
+            "oracle: slowest beat, s": round(self.slowest_beat, 4),
             "oracle: oldest number, s": round(self.oldest, 2),
         }
 
@@ -76,17 +79,35 @@ class Watch:
 
     async def _look(self) -> None:
         began = time.monotonic()
-        try:
-            status, text = await self.subject.ask("/metrics", Accept_Encoding="gzip")
-        except (aiohttp.ClientError, TimeoutError) as failed:
-            self._accuse(f"O1: a scrape met with {type(failed).__name__}")
-            return
-        took = time.monotonic() - began
-        self.slowest = max(self.slowest, took)
-        self._require(took < self.patience, f"O2: a scrape took {took:.2f} s")
-        self._require(status in self.lawful, f"O2: a scrape was answered with {status}")
+        status, text = await self._asked("/metrics")
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        self._require(status in self.lawful | {0}, f"O2: a scrape was answered with {status}")
         if status == 200:
             self.judge(text, began)
+        if self.heart and self.subject.program == "ours":  # the plain exporter has no such door
+            await self._feel()
+
+    async def _feel(self) -> None:
+        """Ask whether its loops tick; once more where they have not, for this machine may have stood still."""
+        began = time.monotonic()
+        status, _ = await self._asked("/-/healthy")
+        self.slowest_beat = max(self.slowest_beat, time.monotonic() - began)
+        if status not in self.lawful | {0} and self.heart:
+            await asyncio.sleep(EVERY)
+            status, _ = await self._asked("/-/healthy")
+            self._require(status in self.lawful or not self.heart, f"O1: /-/healthy says {status}")
+
+    async def _asked(self, path: str) -> tuple[int, str]:
+        """Return what is answered, and 0 where nothing is, which is a fault of its own."""
+        began = time.monotonic()
+        try:
+            status, text = await self.subject.ask(path, Accept_Encoding="gzip")
+        except (aiohttp.ClientError, TimeoutError) as failed:
+            self._accuse(f"O1: {path} met with {type(failed).__name__}")
+            return 0, ""
+        took = time.monotonic() - began
+        self._require(took < self.patience, f"O2: {path} took {took:.2f} s")
+        return status, text
 
     @asynccontextmanager
     async def resting(self) -> AsyncIterator[None]:
