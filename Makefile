@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LISTEN ?= 127.0.0.1:10777
 MINUTES ?= 60
+SPEED ?= 20
 ENGINE ?= $(notdir $(firstword $(foreach engine,docker podman buildah,$(shell command -v $(engine)))))
 IMAGE ?= contact-center-exporter
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
@@ -42,13 +43,13 @@ bench: .venv/development ## write the figures of docs/performance.md anew, besid
 	$(BIN)/python -m bench $(PART)
 
 faults: .venv/development ## 90 faults and a plain exporter to compare: docs/reliability.md, in a quarter of an hour
-	$(BIN)/python scripts/faults.py
+	SPEED=$(SPEED) $(BIN)/python scripts/faults.py
 
 mutants: .venv/development ## a million spoilt answers, and configs and requests by the hundred thousand: half an hour
 	$(BIN)/python scripts/faults.py mutants
 
 soak: .venv/development ## MINUTES=60 of 50 accounts with 10 % faults: what grows meanwhile
-	$(BIN)/pytest tests/faults -m "" -k fault_82 --minutes $(MINUTES) --log-cli-level INFO
+	SPEED=$(SPEED) $(BIN)/pytest tests/faults -m "" -k fault_82 --minutes $(MINUTES) --log-cli-level INFO
 
 picture: .venv/development ## docs/images anew from a `make stack` of 20 minutes ago; needs chromium
 	$(BIN)/python scripts/picture.py

@@ -46,7 +46,7 @@ def test_all_of_the_page_is_counted_from_the_reports() -> None:
     told = faults.report(faults.tests(OURS), faults.tests(PLAIN), GROUPS)
     assert told == (
         "**Ours: 2 of 5 survived.** The plain exporter: 1 of the 2 that it can be asked. "
-        "Of the 2 limits of speed and size that the cases set, ours kept 1.\n\n"
+        "Of the 2 limits of speed and size that the cases set, ours kept 1. The clock was hurried 20-fold.\n\n"
         "In 2 runs the oracle held 3,900 numbers on 30 scrapes against what the accounts had sent. "
         "The slowest scrape took, ms 12 (at most 250: kept); "
         "the slowest `/-/healthy`, ms 100 (at most 100: kept); "

@@ -25,14 +25,16 @@ class Reply:
 
 
 @asynccontextmanager
-async def line(port: int, data: bytes = b"", source: str = "127.0.0.1") -> AsyncIterator[Line]:
+async def line(
+    port: int, data: bytes = b"", source: str = "127.0.0.1", room: int = _BUFFER
+) -> AsyncIterator[Line]:
     """Connect from an address of the loopback, with little room for what is not read, and send the data."""
     with socket.socket() as wire:
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         wire.setblocking(False)
         wire.bind((source, 0))
         await asyncio.get_running_loop().sock_connect(wire, ("127.0.0.1", port))
-        reader, writer = await asyncio.open_connection(sock=wire, limit=_BUFFER)
+        reader, writer = await asyncio.open_connection(sock=wire, limit=room)
         try:
             writer.write(data)
             yield reader, writer
@@ -57,9 +59,9 @@ async def rest(one: Line) -> bytes:
     return bytes(found)
 
 
-async def send(port: int, data: bytes, source: str = "127.0.0.1") -> bytes:
+async def send(port: int, data: bytes, source: str = "127.0.0.1", room: int = _BUFFER) -> bytes:
     """Send bytes, and return all that comes until the server closes."""
-    async with line(port, data, source) as one:
+    async with line(port, data, source, room) as one:
         return await rest(one)
 
 
@@ -68,12 +70,13 @@ async def ask(
     target: str = "/metrics",
     headers: Mapping[str, str | bytes] = {},
     source: str = "127.0.0.1",
+    room: int = _BUFFER,
 ) -> Reply:
     """Ask one question over a connection of its own; header values are bytes, or text in Latin-1."""
     told = {"Host": "x", "Connection": "close", **headers}
     values = {name: value if isinstance(value, bytes) else value.encode("latin-1") for name, value in told.items()}
     fields = b"".join(b"%s: %s\r\n" % (name.encode(), value) for name, value in values.items())
-    return parse(await send(port, f"GET {target} HTTP/1.1\r\n".encode("latin-1") + fields + b"\r\n", source))
+    return parse(await send(port, f"GET {target} HTTP/1.1\r\n".encode("latin-1") + fields + b"\r\n", source, room))
 
 
 def parse(answer: bytes) -> Reply:

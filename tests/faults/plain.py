@@ -42,6 +42,7 @@ class Metrics:
         self.talk = gauge("agent_talk_seconds_today", "agent")
         self.wrap_up = gauge("agent_wrap_up_seconds_today", "agent")
         self.calls = gauge("agent_calls_today", "agent", "outcome")
+        self.holds = gauge("agent_holds_today", "agent")
         self.status = gauge("agent_status", "agent", "status", "vendor_status")
         self.failures = Counter(
             "contact_center_poll_failures", "failures", [*OURS, "endpoint", "reason"], registry=self.registry
@@ -113,6 +114,8 @@ class Account:
                 self.metrics.wrap_up.labels(*who).set(row["total_wrap_up_time"])
                 self.metrics.calls.labels(*who, "accepted").set(row["calls_accepted"])
                 self.metrics.calls.labels(*who, "missed").set(row["calls_missed"])
+                if "calls_put_on_hold" in row:
+                    self.metrics.holds.labels(*who).set(row["calls_put_on_hold"])
                 self.metrics.status.labels(*who, row["agent_state"], row["agent_state"]).set(1)
             url = page["next_page"]
 

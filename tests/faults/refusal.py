@@ -60,6 +60,17 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def stopped(program: str, folder: Path, text: str) -> Ended:
+    """Return how a start with this config ended, of itself and not well.
+
+    Raises:
+        AssertionError: it did not, and went to work.
+    """
+    found = ended(program, folder, written(folder, text))
+    assert found.code not in {0, -9}, f"exit code {found.code}: {found.said[-2000:]}"
+    return found
+
+
 def planted(text: str) -> list[str]:
     """Return how a report on a config must begin, line by line: at the keys that its comments `#! key` name."""
     lines = enumerate(text.splitlines(), 1)

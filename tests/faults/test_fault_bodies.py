@@ -69,7 +69,8 @@ def bomb(mebibytes: int) -> bytes:
 async def test_fault_17_half_a_mebibyte_that_becomes_512(trial: Trial, record_property: Record) -> None:
     fault = raw(bomb(512), content_encoding="gzip")
     page = await refused(trial, fault, "too_large", record=record_property)
-    assert page.value("endpoint_up", account="sick", endpoint=AGENTS) == 0
+    if trial.subject.program == "ours":
+        assert page.value("endpoint_up", account="sick", endpoint=AGENTS) == 0
     for coding in ("br", "zstd", "deflate"):  # none of these was asked for
         await refused(
             trial, raw(b"\x28\xb5\x2f\xfd" * 1_000, content_encoding=coding), "decode", record=record_property
@@ -122,8 +123,9 @@ async def test_fault_19_an_honest_body_of_68_mebibytes(trial: Trial, record_prop
     with trial.fault(crowd(), AGENTS):
         page = await trial.aged_out()
     # What the alert ContactCenterEndpointDown asks for; that it fires then is proved in prometheus/tests.
-    assert page.value("endpoint_up", account="sick", endpoint=AGENTS) == 0
-    assert page.value("up", account="sick") == 1
+    if trial.subject.program == "ours":
+        assert page.value("endpoint_up", account="sick", endpoint=AGENTS) == 0
+        assert page.value("up", account="sick") == 1
     await trial.recovered()
 
 
@@ -159,6 +161,8 @@ async def test_fault_20_an_answer_without_end(
     with trial.fault(dripping(first, drop, 1 / trial.speed), AGENTS):
         before = spent(await trial.failed("timeout"))
         after = spent(await trial.failed("timeout", times=2))
+    if trial.subject.program != "ours":  # it does not measure its polls, and was seen to end some in time
+        return
     took = (after[0] - before[0]) / (after[1] - before[1])
     record_property("a poll without end, part of its deadline <= 1.1", round(took / deadline, 3))
     assert deadline * 0.9 <= took <= deadline * 1.1 + 0.1 * trial.speed  # and 0.1 s of a machine with other work

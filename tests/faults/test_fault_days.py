@@ -46,6 +46,7 @@ def day_began(at: datetime, zone: ZoneInfo) -> datetime:
     return min(one for one in minutes if one.astimezone(zone).date() == today)
 
 
+@pytest.mark.ours_only("the plain exporter asks for no day")
 def test_fault_50_days_of_every_zone_begin_where_they_begin() -> None:
     """In all time zones, on each day of two years on which a clock is set, and on those beside it."""
     tried_days = 0

@@ -150,7 +150,10 @@ async def test_fault_37_every_second_call_fails_for_half_an_hour(
                 for _ in range(int(minutes * 60 / 2 / INTERVAL)):
                     await asyncio.sleep(INTERVAL / speed)
                     page = await trial.subject.page()
-                    fresh += [bool(page.of(name, account="sick")) for name in ("agents", "calls_waiting")]
+                    fresh += [
+                        bool(page.of(name, account="sick"))
+                        for name in ("agent_talk_seconds_today", "calls_waiting")
+                    ]
                 halves.append(trial.sick.struck - before)
                 before = len(trial.sick.asked)
         await trial.recovered()

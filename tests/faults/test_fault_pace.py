@@ -72,7 +72,8 @@ async def test_fault_53_what_may_stand_in_retry_after(program: str, tmp_path: Pa
         extra = config_of(*centres).partition("accounts:")[2]
         trial = await stack.enter_async_context(tried(program, tmp_path, extra=extra))
         await trial.subject.until(
-            lambda page: all(page.of("agents", account=name) for name in doors), "all accounts on the page"
+            lambda page: all(page.of("agent_talk_seconds_today", account=name) for name in doors),
+            "all accounts on the page",
         )
         for door in doors.values():
             door.armed = True

@@ -271,7 +271,8 @@ async def test_fault_71_methods_and_bytes_that_are_no_scrape(trial: Trial) -> No
         assert b"404" not in answer[:20], f"{name}: what was smuggled is answered"
         assert parse(answer).status in {0, 200, *range(400, 500)}, f"{name}: {parse(answer).status}"
         assert parse(answer).status != 200 or name == "HTTP/9.9", f"{name} is taken for a scrape"
-        assert b"aiohttp" not in answer, f"{name}: the answer tells what it is made of"
+        if subject.program == "ours":
+            assert b"aiohttp" not in answer, f"{name}: the answer tells what it is made of"
         assert b"Traceback" not in answer
     pipeline = await send(subject.port, 50 * (GET + b"\r\n") + GET + b"Connection: close\r\n\r\n")
     assert pipeline.count(b"HTTP/1.1 200") in {0, 51}, "some of a pipeline"

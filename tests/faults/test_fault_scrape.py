@@ -15,6 +15,7 @@ from crowd import HALF, PATIENCE, WHOLE, Line, ask, brisk, lines, rest
 from fake_vendor import Asked, Said, answer
 from granting import silent
 from hurry import INTERVAL, SPEED
+from subject import Subject
 from trial import Trial, tried
 
 BIG = 9 * 2**20
@@ -23,27 +24,33 @@ ZIPPED = {"Accept-Encoding": "gzip"}
 Record = Callable[[str, object], None]
 
 
+async def lingering(one: Line, began: float) -> float:
+    """Return the seconds after which the server has closed a connection without a word."""
+    assert await rest(one) == b""
+    return time.monotonic() - began
+
+
 @pytest.mark.parametrize("speed", [SPEED, pytest.param(1.0, marks=pytest.mark.thorough)])
 async def test_fault_65_headers_that_never_end_and_silence(
     speed: float, program: str, tmp_path: Path, record_property: Record
 ) -> None:
     async with tried(program, tmp_path, speed=speed, configure=brisk if speed == 1 else str) as trial:
-        port, waits = trial.subject.port, []
+        port, waits, began, hostile = trial.subject.port, [], time.monotonic(), []
         async with AsyncExitStack() as stack:
-            began = time.monotonic()
-            hostile = await lines(stack, port, 200, HALF) + await lines(stack, port, 200)
+            for data in 4 * [HALF] + 4 * [b""]:  # so few at a time that we know when each came
+                hostile += [lingering(one, time.monotonic()) for one in await lines(stack, port, 50, data)]
             if speed == 1:  # at another they may be gone already
                 assert trial.subject.descriptors() > trial.baseline.descriptors + 200, "they never came in"
-            closing = asyncio.gather(*map(rest, hostile))
+            closing = asyncio.gather(*hostile)
             while not closing.done():
                 asked = time.monotonic()
                 assert (await ask(port)).status == 200
                 waits.append(time.monotonic() - asked)
                 await asyncio.sleep(0.02)
                 assert time.monotonic() < began + 10 / speed + PATIENCE / 4, "they are still there"
-            assert await closing == [b""] * 400
-        if speed == 1:
-            record_property("all closed, s <= 10", round(time.monotonic() - began, 1))
+            if speed == 1:
+                record_property("the last is closed after, s <= 10", round(max(await closing), 1))
+            await closing
         record_property(
             "p99 of honest scrapes, ms <= 50", round(1_000 * sorted(waits)[math.ceil(0.99 * len(waits)) - 1], 1)
         )
@@ -76,27 +83,33 @@ async def begun(one: Line) -> None:
         await one[0].readexactly(1)
 
 
+async def beyond_the_cap(subject: Subject, record: Record) -> None:
+    """See the first scrape refused at once that is one too many, and the other doors open."""
+    async with AsyncExitStack() as stack:
+        stuck = await lines(stack, subject.port, 64, WHOLE)
+        await asyncio.gather(*map(begun, stuck))
+        began = time.monotonic()
+        refused = await ask(subject.port)
+        record("seconds to refuse", round(time.monotonic() - began, 3))
+        assert (refused.status, refused.headers.get("retry-after")) == (503, "1")
+        assert time.monotonic() < began + 1, "it had to queue"
+        assert [(await ask(subject.port, f"/-/{door}")).status for door in ("healthy", "ready")] == [200, 200]
+        assert not any(writer.is_closing() for _, writer in stuck)
+
+
 @pytest.mark.thorough
 async def test_fault_67_five_hundred_scrapes_at_once(
     program: str, tmp_path: Path, record_property: Record
 ) -> None:
     speed = 1.0  # at another an honest crowd would be too slow
     async with big(program, tmp_path, speed) as subject:
-        async with AsyncExitStack() as stack:
-            stuck = await lines(stack, subject.port, 64, WHOLE)
-            await asyncio.gather(*map(begun, stuck))
-            began = time.monotonic()
-            refused = await ask(subject.port)
-            record_property("seconds to refuse", round(time.monotonic() - began, 3))
-            assert (refused.status, refused.headers.get("retry-after")) == (503, "1")
-            assert time.monotonic() < began + 1, "it had to queue"
-            assert [(await ask(subject.port, f"/-/{door}")).status for door in ("healthy", "ready")] == [200, 200]
-            assert not any(writer.is_closing() for _, writer in stuck)
+        if program == "ours":  # the plain exporter has no cap, and is judged by how it bears the crowd
+            await beyond_the_cap(subject, record_property)
         began = time.monotonic()
         while (await ask(subject.port, headers=ZIPPED)).status != 200:
             assert time.monotonic() < began + PATIENCE, "it stays busy"
         began = time.monotonic()
-        scrapes = [ask(subject.port, headers=ZIPPED) for _ in range(500)]
+        scrapes = [ask(subject.port, headers=ZIPPED, room=2**18) for _ in range(500)]
         replies = await asyncio.gather(*scrapes)
         took = time.monotonic() - began
         good = [reply for reply in replies if reply.status == 200]

@@ -1,7 +1,6 @@
 """What every fault has in common: a sick account beside a sound one, a subject that polls both, and the oracle."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from baseline import Needs, needs
 from centre import AGENTS, QUEUES, TOKEN, Centre, Spoil, served
 from fake_vendor import Asked, Said
 from hurry import INTERVAL, MAX_AGE, SPEED
-from subject import HERE, Page, Subject, serving, started
+from subject import ENDS, HERE, Page, Subject, serving, started
 from watch import NEVER_SHOWN, Watch, watched
 
 LONGEST = {"ours": 300.0, "plain": 60.0}
@@ -215,5 +214,4 @@ async def tried(
         for canary in NEVER_SHOWN:
             assert canary not in subject.log, f"O7: the log shows {canary!r}"
         if subject.process.returncode is None:
-            ends = {0} if program == "ours" else {0, -signal.SIGTERM}  # how it ends is case 73
-            assert await subject.stop() in ends, "O1: it did not end well"
+            assert await subject.stop() in ENDS[program], "O1: it did not end well"
