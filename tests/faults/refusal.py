@@ -8,7 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from subject import HERE, PATIENCE
+from subject import HERE
+
+_PATIENCE = {"ours": 30.0, "plain": 10.0}
+"""Seconds in which a start has ended, or gone to work."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def ended(program: str, folder: Path, config: Path, command: str = "run") -> End
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(HERE), "TOLD": str(folder / "told")},
         )
-        end, mib, pid = time.monotonic() + PATIENCE[program], 0.0, 0
+        end, mib, pid = time.monotonic() + _PATIENCE[program], 0.0, 0
         while not pid:
             mib = max(mib, _held(process.pid))
             if time.monotonic() > end:

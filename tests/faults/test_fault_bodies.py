@@ -33,7 +33,7 @@ async def refused(
     """Let it happen, and return the page that says so, in spite of which nobody had to wait."""
     trial.subject.peak()
     before = trial.subject.resident()
-    with pulse(trial.subject.port) as felt, trial.fault(fault, endpoint):
+    with pulse(trial.subject) as felt, trial.fault(fault, endpoint):
         page = await trial.failed(*reasons, endpoint=endpoint, times=times)
         grown = trial.subject.peak() - before
     record("longest stall, ms <= 50", round(1000 * felt.longest))

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import os
 import random
+import re
 import ssl
 import time
 from base64 import b64encode
@@ -197,9 +198,9 @@ async def test_fault_70_somebody_guesses_passwords(
             while (passed := time.monotonic() - began) < seconds:
                 while len(guesses) < 100 * passed:
                     guesses.append(asyncio.create_task(guess(len(guesses))))
-                asked = time.monotonic()
+                asked = subject.clock()
                 assert (await ask(subject.port, headers=by(RIGHT))).status == 200
-                waits.append(time.monotonic() - asked)
+                waits.append(subject.clock() - asked)
                 await asyncio.sleep(0.02)
             statuses = await asyncio.gather(*guesses)
             took = time.monotonic() - began
@@ -241,6 +242,7 @@ NO_HTTP = {
     "a header of 20 kB": GET + b"X: " + b"x" * 20_000 + b"\r\n\r\n",
     "10,000 headers": GET + b"".join(b"X-%d: 1\r\n" % number for number in range(10_000)) + b"\r\n",
 }
+STATUS = re.compile(rb"HTTP/1\.[01] \d{3} ")  # a refusal may quote the line that it refuses
 METHODS = ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get", "x" * 500)
 
 
@@ -267,7 +269,7 @@ async def test_fault_71_methods_and_bytes_that_are_no_scrape(trial: Trial) -> No
             assert b"TRACE" not in reply.body
     for name, data in NO_HTTP.items():
         answer = await send(subject.port, data)
-        assert answer.count(b"HTTP/1.") <= 1, f"{name}: what was smuggled is answered"
+        assert len(STATUS.findall(answer)) <= 1, f"{name}: what was smuggled is answered"
         assert b"404" not in answer[:20], f"{name}: what was smuggled is answered"
         assert parse(answer).status in {0, 200, *range(400, 500)}, f"{name}: {parse(answer).status}"
         assert parse(answer).status != 200 or name == "HTTP/9.9", f"{name} is taken for a scrape"

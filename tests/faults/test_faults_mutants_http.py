@@ -141,7 +141,7 @@ async def tried(program: str, folder: Path, seed: int, count: int, record: Recor
         async with started(program, config, folder, speed=1) as subject:
             await serving(subject)
             before = subject.descriptors()
-            with pulse(subject.port) as felt:
+            with pulse(subject) as felt:
                 found = await judged(subject, seed, count)
             assert found[200], "none of them was an answer any longer"
             assert sum(found[status] for status in found if 400 <= status < 500) > count / 10

@@ -16,6 +16,9 @@ class Frozen:
 
     program = "plain"
 
+    def clock(self) -> float:
+        return 0.0
+
     async def ask(self, *_: object, **__: object) -> tuple[int, str]:
         try:
             await asyncio.Event().wait()
@@ -57,6 +60,9 @@ class Sick:
 
     async def ask(self, path: str, **_: str) -> tuple[int, str]:
         return (200, "") if path == "/metrics" else (next(self._beats, 200), "")
+
+    def clock(self) -> float:
+        return 0.0
 
     def resident(self) -> float:
         return 50.0

@@ -79,8 +79,8 @@ class Watch:
 
     async def _look(self) -> None:
         began = time.monotonic()
-        status, text = await self._asked("/metrics")
-        self.slowest = max(self.slowest, time.monotonic() - began)
+        took, status, text = await self._asked("/metrics")
+        self.slowest = max(self.slowest, took)
         self._require(status in self.lawful | {0}, f"O2: a scrape was answered with {status}")
         if status == 200:
             self.judge(text, began)
@@ -89,25 +89,24 @@ class Watch:
 
     async def _feel(self) -> None:
         """Ask whether its loops tick; once more where they have not, for this machine may have stood still."""
-        began = time.monotonic()
-        status, _ = await self._asked("/-/healthy")
-        self.slowest_beat = max(self.slowest_beat, time.monotonic() - began)
+        took, status, _ = await self._asked("/-/healthy")
+        self.slowest_beat = max(self.slowest_beat, took)
         if status not in self.lawful | {0} and self.heart:
             await asyncio.sleep(EVERY)
-            status, _ = await self._asked("/-/healthy")
+            _, status, _ = await self._asked("/-/healthy")
             self._require(status in self.lawful or not self.heart, f"O1: /-/healthy says {status}")
 
-    async def _asked(self, path: str) -> tuple[int, str]:
-        """Return what is answered, and 0 where nothing is, which is a fault of its own."""
-        began = time.monotonic()
+    async def _asked(self, path: str) -> tuple[float, int, str]:
+        """Return after how long what is answered; 0 where nothing is, which is a fault of its own."""
+        began = self.subject.clock()
         try:
             status, text = await self.subject.ask(path, Accept_Encoding="gzip")
         except (aiohttp.ClientError, TimeoutError) as failed:
             self._accuse(f"O1: {path} met with {type(failed).__name__}")
-            return 0, ""
-        took = time.monotonic() - began
+            return 0.0, 0, ""
+        took = self.subject.clock() - began
         self._require(took < self.patience, f"O2: {path} took {took:.2f} s")
-        return status, text
+        return took, status, text
 
     @asynccontextmanager
     async def resting(self) -> AsyncIterator[None]:
