@@ -56,6 +56,8 @@ PARTED = {
 """Families that are a sum of one thing less another: never above what all numbers make together."""
 SUMMED = {"zoho_voice": {"contact_seconds_today"}}
 """Families that are the sum of what each call tells: 0 where there was none."""
+EMPTY = {"voximplant": {"longest_wait_seconds": {"tasks", "waiting_calls"}}}
+"""Families that are 0 where a list of this name came, in which nobody waits."""
 SCALES = {"zendesk_talk": (1,), "voximplant": (1, 1000), "liveperson": (1, 1000, 100), "kore_ai": (1, 1000, 100)}
 """By what the numbers of a vendor are divided; Zoho's like LivePerson's."""
 _NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -77,6 +79,8 @@ class Told:
         self.texts: set[str] = {agent.id for agent in before}
         self.by_key: dict[str, list[float]] = defaultdict(list)
         self.rows = 0
+        self.lists: set[str] = set()
+        """The keys under which a list came, were it empty."""
         self.made: set[float] = set()
         """What one row's numbers make together, in the ways that are documented."""
         for body in bodies:
@@ -99,6 +103,7 @@ class Told:
                 self._walk(value, name)
         elif isinstance(node, list):
             self.rows += len(node)
+            self.lists.add(key)
             for value in node:
                 self._walk(value, key)
         elif isinstance(node, str):
@@ -147,7 +152,9 @@ class Told:
 
     def explains(self, family: str, labels: Mapping[str, str], value: float) -> bool:
         """Return whether a sample may come from these answers."""
+        empty = EMPTY.get(self.vendor, {}).get(family, set()) & self.lists
         most = {
+            **({family: 0.0} if empty else {}),
             **dict.fromkeys(COUNTED[self.vendor], self.rows if value.is_integer() else -1.0),
             **dict.fromkeys(TIMED.get(self.vendor, ()), _DAY + 1),
             **dict.fromkeys(PARTED.get(self.vendor, ()), sum(map(abs, self.numbers))),

@@ -91,6 +91,14 @@ def test_mutants_of_recorded_answers_break_nothing_and_invent_nothing(
     _told_of(judged(vendor, 1, 2_000), record_property)
 
 
+def test_nobody_waits_where_a_list_of_those_who_do_came_empty() -> None:
+    family, labels = "longest_wait_seconds", {"queue": "7"}
+    rows = ('{"sq_queue_id": 7, "tasks": []}', '{"sq_queue_id": 7, "tasks": null}', '{"sq_queue_id": 7}')
+    told = [Told("voximplant", [b'{"result": [%s]}' % row.encode()], {}) for row in rows]
+    assert [one.explains(family, labels, 0.0) for one in told] == [True, False, False]
+    assert not told[0].explains(family, labels, 1.0)
+
+
 @pytest.mark.million
 @pytest.mark.parametrize("seed", range(100, 110))
 @pytest.mark.parametrize("vendor", VENDORS)
