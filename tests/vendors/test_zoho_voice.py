@@ -454,6 +454,12 @@ def test_an_agent_of_whom_nothing_is_told_is_absent() -> None:
     assert snapshot.dropped[Dropped.INCONSISTENT] == 0
 
 
+def test_changes_outside_of_their_days_are_told_and_nobody_is_dropped_for_it() -> None:
+    snapshot = read_list({"agent_id": "1", "hits": [change(3600, "Busy", 7200, "Available")]})
+    assert seconds(snapshot) == {"Busy": 3600, "Available": 39_600 - 7200}
+    assert snapshot.dropped[Dropped.INCONSISTENT] == 0
+
+
 def test_an_empty_previous_result_is_none() -> None:
     row = audit(change(3600, "Busy", 7200, "Available")) | {"previousResult": {}}
     assert seconds(read_list(row)) == {"Busy": 3600, "Available": 39_600 - 7200}
