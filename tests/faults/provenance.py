@@ -146,6 +146,8 @@ class Told:
         if None not in parts:
             online, *rest = (part for part in parts if part is not None)
             self.made |= {online - sum(rest), 0.0}
+        if fields.keys() >= {"answer_time", "end_time"}:  # Zoho's, whose call may tell no duration
+            self._number(max(0.0, fields["end_time"] - fields["answer_time"]) / 1000, "duration")
         for names in _ADDED:
             if all(name in fields for name in names):
                 self.made.add(sum(fields[name] for name in names))

@@ -99,6 +99,13 @@ def test_nobody_waits_where_a_list_of_those_who_do_came_empty() -> None:
     assert not told[0].explains(family, labels, 1.0)
 
 
+def test_a_call_that_tells_no_duration_lasts_from_its_answer_to_its_end() -> None:
+    row = b'{"logs": [{"answer_time": "1774771200000", "end_time": "1774771830000"}, {"duration": "10:30"}]}'
+    told = Told("zoho_voice", [row], {})
+    assert told.explains("contact_seconds_today", {"queue": "7"}, 1260.0)
+    assert not told.explains("contact_seconds_today", {"queue": "7"}, 1261.0)
+
+
 @pytest.mark.million
 @pytest.mark.parametrize("seed", range(100, 110))
 @pytest.mark.parametrize("vendor", VENDORS)
