@@ -7,8 +7,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -173,6 +173,15 @@ class Subject:
             return await self.process.wait()
 
 
+@contextmanager
+def reserved() -> Iterator[int]:
+    """Yield a port that is given to nobody until the end of the block; with SO_REUSEADDR one may listen there."""
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
 @asynccontextmanager
 async def started(
     program: str,
@@ -189,30 +198,36 @@ async def started(
 
     `headers` go with every question to it; `stderr` takes its log in place of the file that a test can read.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    path = folder / "config.yaml"
-    path.write_text(config.replace("{port}", str(port)))
-    with (folder / "log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(HERE / f"{program}.py"), str(speed), "run", "--config", str(path), *arguments),
-            stderr=log if stderr is None else stderr,
-            stdout=log,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(HERE), "TOLD": str(folder / "told"), **environment},
-        )
-    if program == "plain":
-        asyncio.get_running_loop().call_later(_LIFE, _kill, process)
-    subject = Subject(program, process, port, folder, speed)
-    subject.session.headers.update(headers)
-    try:
-        yield subject
-    finally:
-        await subject.session.close()
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    with reserved() as port:
+        path = folder / "config.yaml"
+        path.write_text(config.replace("{port}", str(port)))
+        with (folder / "log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(
+                    sys.executable,
+                    str(HERE / f"{program}.py"),
+                    str(speed),
+                    "run",
+                    "--config",
+                    str(path),
+                    *arguments,
+                ),
+                stderr=log if stderr is None else stderr,
+                stdout=log,
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(HERE), "TOLD": str(folder / "told"), **environment},
+            )
+        if program == "plain":
+            asyncio.get_running_loop().call_later(_LIFE, _kill, process)
+        subject = Subject(program, process, port, folder, speed)
+        subject.session.headers.update(headers)
+        try:
+            yield subject
+        finally:
+            await subject.session.close()
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 def _denied(process: str) -> float:
