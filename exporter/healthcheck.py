@@ -12,8 +12,9 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
+from exporter.config.load import content
 from exporter.config.models import Server
-from exporter.config.nodes import MAX_BYTES, Malformed, at, parse
+from exporter.config.nodes import Malformed, at, parse
 from exporter.config.types import Address, Listen, Place
 from exporter.config.walk import BAD, Walk
 
@@ -37,20 +38,12 @@ def listens(config: Path) -> Listen:
     That is no reason to be ill: an exporter goes on with the config that it has, whatever the file has become.
     """
     with suppress(OSError, Malformed):
-        server = at(parse(_content(config)), "server")
+        server = at(parse(content(config)), "server") if config.is_file() else None  # a pipe might never end
         if server and (node := at(server, "listen")):
             listen = Walk(Place(config.parent, os.environ), []).read(node, Address, "server.listen")
             if listen is not BAD:
                 return listen  # type: ignore[no-any-return]  # an Address is read as a Listen
     return Server().listen
-
-
-def _content(config: Path) -> bytes:
-    """Return what the file holds, so far as a config may be long; nothing where a reader might wait for ever."""
-    if not config.is_file():
-        return b""
-    with config.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
 
 
 def problem(listen: Listen, patience: float = _PATIENCE) -> str | None:

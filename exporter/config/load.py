@@ -29,7 +29,7 @@ def load(path: Path, vendors: Vendors, environ: Mapping[str, str]) -> Config:
     problems: list[Problem] = []
     config = BAD
     try:
-        root = parse(_content(path))
+        root = parse(content(path))
     except Malformed as error:
         problems.append(Problem(error.line, "", error.wrong, error.write))
     else:
@@ -39,7 +39,12 @@ def load(path: Path, vendors: Vendors, environ: Mapping[str, str]) -> Config:
     return config  # type: ignore[no-any-return]  # a Config, since BAD never comes without a problem
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """Return what a config's file holds, and not much more than a config may be long.
+
+    Raises:
+        Malformed: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
