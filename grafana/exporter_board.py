@@ -222,7 +222,7 @@ def _process() -> tuple[Panel, ...]:
         linked(
             chart(
                 "Event-loop lag",
-                "The longest delay of the event loop since the page before; above a second it has too much to do. "
+                "The longest delay of the event loop in the last minute; above a second it has too much to do. "
                 f"{_SILENT}",
                 over_time(_own("event_loop_lag_seconds"), "{{instance}}"),
                 unit="s",

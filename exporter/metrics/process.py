@@ -29,7 +29,7 @@ class ProcessMetrics:
             "Accounts whose snapshots could not be rendered, by a fault of the exporter; they are not shown.",
         )
         self.render_seconds = gauge("render_seconds", "How long it took to make the page that this one replaced.")
-        self.loop_lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the page before.")
+        self.loop_lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop in the last minute.")
         self.log_lines_dropped = gauge(
             "log_lines_dropped", "Log lines lost since the start, because nobody took them."
         )
