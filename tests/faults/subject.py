@@ -15,8 +15,9 @@ import aiohttp
 from hurry import INTERVAL, SPEED
 
 HERE = Path(__file__).parent
-PATIENCE = {"ours": 60 * INTERVAL / SPEED, "plain": 10 * INTERVAL / SPEED}
-"""Seconds: an upper bound that a sound exporter never comes near; the plain one is known to."""
+PATIENCE = {"ours": 100 * INTERVAL / SPEED, "plain": 10 * INTERVAL / SPEED}
+"""Seconds: an upper bound that a sound exporter never comes near, not even with its longest pause: the quarter of
+an hour that follows upon many failures in a row. The plain one is known to."""
 ENDS = {"ours": {0}, "plain": {0, -signal.SIGTERM}}
 """With which code it may end where that is not what is asked: that is case 73."""
 PREFIX = "contact_center_"
