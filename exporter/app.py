@@ -30,7 +30,7 @@ from exporter.transport import tls_context
 
 _BEAT = 0.1  # seconds between two heartbeats
 _LAG_BEATS = 600  # the lag on /metrics is the worst of so many: of a minute, so that each scrape sees each stall
-_READ_SECONDS = 30.0  # in which a config is read, if its file system is alive
+_READ_SECONDS = 10.0  # in which a config is read, if its file system is alive; POST /-/reload may wait for two
 _MOST_PROBLEMS = 20  # of a refused config that are logged, a line each
 _RESTART = 5.0  # seconds before a part that broke by a fault of ours begins again
 
@@ -85,6 +85,7 @@ class Exporter:
         self._gate = web.Gate(guarded, os.environ, log) if guarded else None
         self.scheme = "https" if self._gate and self._gate.tls else "http"
         self._reloading = asyncio.Lock()
+        self._next_reload: asyncio.Task[tuple[str, ...]] | None = None
         self._stopping = False
         self._started = self._beat = self._clock()
 
@@ -124,8 +125,17 @@ class Exporter:
                 self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def reload(self) -> tuple[str, ...]:
-        """Read the config anew and put it in force; on any problem the old one goes on, and they are returned."""
+        """Read the config anew and put it in force; on any problem the old one goes on, and they are returned.
+
+        All who ask while a reload is under way share the next one.
+        """
+        if self._next_reload is None:
+            self._next_reload = asyncio.create_task(self._reload_next())
+        return await asyncio.shield(self._next_reload)
+
+    async def _reload_next(self) -> tuple[str, ...]:
         async with self._reloading:
+            self._next_reload = None  # who asks from now on may mean a newer file
             problems = await self._reload()
             if problems:
                 self._refused = web.Reload(self._wall(), self._config_read, problems)

@@ -513,15 +513,14 @@ async def test_a_fault_while_the_config_is_read_ends_nothing() -> None:
         assert told["exc_info"] is True
 
 
-async def test_a_hundred_reloads_leave_as_many_tasks_as_there_were_and_the_last_one_wins() -> None:
+async def test_a_hundred_reloads_leave_as_many_tasks_as_there_were() -> None:
     async with vendor() as (url, _), running(config(account("acme", url))) as stage:
         await stage.ready()
         tasks = of_accounts()
         acme, odd = account("acme", url), account("odd", url)
-        configs = [config(acme, odd) if n % 2 else config(acme) for n in range(99)]
-        stage.rest = [config(acme, account("last", url)), *configs]
-        assert await asyncio.gather(*(stage.exporter.reload() for _ in range(100))) == [()] * 100
-        assert stage.rest == []
+        for n in range(99):
+            assert await stage.reload(config(acme, odd) if n % 2 else config(acme)) == ()
+        assert await stage.reload(config(acme, account("last", url))) == ()
         assert tuple(stage.exporter.store.world.accounts) == ("acme", "last")
         page = await stage.until(lambda page: up(page, "last") == up(page, "acme") == ["1.0"] * 4)
         assert [series for series in page if 'account="odd"' in series] == []
@@ -529,18 +528,31 @@ async def test_a_hundred_reloads_leave_as_many_tasks_as_there_were_and_the_last_
         assert of_accounts() == tasks == ["acme", *(f"acme {endpoint}" for endpoint in sorted(ENDPOINTS))]
 
 
-async def test_a_reload_begins_to_read_when_the_one_before_is_over() -> None:
-    together, met = threading.Barrier(2), []
+async def test_who_asks_during_a_reload_shares_the_next_one_which_reads_when_it_is_over() -> None:
+    acme = account("acme", "http://127.0.0.1:1")
+    reading, go_on = threading.Event(), threading.Event()
+    read: list[str] = []
 
-    def read() -> Config:
-        with suppress(threading.BrokenBarrierError):
-            met.append(together.wait(0.3))
-        return config()
+    def blocked() -> Config:
+        turn = len(read) // 2
+        read.append(f"{turn} begins")
+        reading.set()
+        go_on.wait(60)
+        read.append(f"{turn} ends")
+        return config(*[acme][:turn])
 
     async with running(config()) as stage:
-        stage.exporter._read = read
-        await asyncio.gather(stage.exporter.reload(), stage.exporter.reload())
-    assert met == []
+        stage.exporter._read = blocked
+        first = asyncio.create_task(stage.exporter.reload())
+        assert await asyncio.to_thread(reading.wait, PATIENCE)
+        others = [asyncio.create_task(stage.exporter.reload()) for _ in range(99)]
+        impatient = asyncio.create_task(stage.exporter.reload())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        go_on.set()
+        assert await asyncio.gather(first, *others) == [()] * 100
+        assert read == ["0 begins", "0 ends", "1 begins", "1 ends"]
+        assert tuple(stage.exporter.store.world.accounts) == ("acme",), "the later one did not win"
 
 
 async def test_a_reload_that_ends_after_the_exporter_begins_nothing() -> None:

@@ -156,7 +156,7 @@ async def test_fault_59_a_hundred_reloads_at_once(reloading: Trial) -> None:
         tasks = min([await subject.tasks() for _ in range(5)])
         with reloading.fault(slow, lawful=True):
             await subject.until(lambda _: reloading.sick.struck, "a poll is under way")
-            async with aiohttp.ClientSession() as flood:
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as flood:
                 replies = []
                 for turn in range(20):
                     put(subject, of(*others, third) if turn % 2 else of(*others))
@@ -168,7 +168,7 @@ async def test_fault_59_a_hundred_reloads_at_once(reloading: Trial) -> None:
             lambda page: page.of("agent_talk_seconds_today", account="third"), "the last one wins"
         )
         assert page.value(SUCCESSFUL) == 1
-        assert subject.log.count('"event": "reloaded"') > 100
+        assert 2 < subject.log.count('"event": "reloaded"') < 100, "they share the next one"
         async with asyncio.timeout(subject.patience):
             while await subject.tasks() > tasks:
                 await subject.page()
