@@ -77,8 +77,8 @@ def reveal(secret: Secret, *, lines: bool = False) -> str:
         raise PollFailed(
             Reason.SECRET, f"{secret.where}: the secret cannot be read; check file and rights"
         ) from None
-    if not text or not (lines or text.isprintable()):
-        raise PollFailed(Reason.SECRET, f"{secret.where}: the secret is empty or not one line of text")
+    if not lines and not text.isprintable():
+        raise PollFailed(Reason.SECRET, f"{secret.where}: the secret is not one line of text")
     return text
 
 

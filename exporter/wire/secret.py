@@ -14,7 +14,7 @@ class Secret:
         self.where = where
 
     def reveal(self) -> str:
-        """Return the text as it is now.
+        """Return the text as it is now, which is never empty.
 
         Raises:
             OSError: the file behind it cannot be read and was never read before.
