@@ -169,8 +169,7 @@ class Exporter:
         if replace(server, state_dir=None) != replace(before, state_dir=None):
             detail = "of server, only state_dir takes effect before the next start"
             self._log.warning("server_unchanged", detail=detail)
-        if not self._stopping:
-            await self._apply(config)
+        await self._apply(config)
         self._log.info("reloaded", accounts=len(config.accounts), always=True)
         return ()
 

@@ -1,5 +1,7 @@
 """What the network did, in our words: an HTTP library's own texts quote URLs, headers and bodies."""
 
+from errno import EMFILE, ENFILE
+
 import aiohttp
 from isal.igzip_lib import IsalError
 
@@ -20,6 +22,11 @@ _CERTIFICATE = {
 }
 """OpenSSL's verification results in words."""
 
+_EXHAUSTED = {
+    EMFILE: "this process may open no more files; raise its limit (ulimit -n)",
+    ENFILE: "this machine may open no more files; raise fs.file-max",
+}
+"""What keeps a call back that is neither the network's fault nor the vendor's."""
 
 _DAMAGED: type[Exception] = IsalError  # type: ignore[assignment]  # its stub calls the class an instance
 
@@ -69,6 +76,8 @@ def failure(fault: Exception, host: str) -> PollFailed:
         code = getattr(fault.certificate_error, "verify_code", None)
         verdict = _CERTIFICATE.get(code or 0, f"cannot be verified (OpenSSL code {code})")
         return Unreadable(Reason.TLS, f"the certificate of {host} {verdict}")
+    if isinstance(fault, aiohttp.ClientConnectorError) and fault.os_error.errno in _EXHAUSTED:
+        return Transient(Reason.CONNECT, f"no connection to {host}: {_EXHAUSTED[fault.os_error.errno]}")
     for kinds, verdict_type, reason, words in _MEANING:
         if isinstance(fault, kinds):
             return verdict_type(reason, words.format(host=host))

@@ -1,6 +1,8 @@
 import asyncio
 import gzip
+import os
 import random
+import resource
 import socket
 import ssl
 import subprocess
@@ -360,6 +362,23 @@ async def test_a_server_that_knows_only_old_tls_is_refused(tmp_path: Path) -> No
             failed(ask(site, tls=trusting(tmp_path))), asyncio.to_thread(serve, listening)
         )
     assert (failure.reason, type(failure)) == (Reason.TLS, Unreadable)
+
+
+async def test_who_may_open_no_more_files_is_told_so() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with vendor(lambda _: answer()) as site, open_session(machines_tls()) as session:
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            failure = await failed(exchange(session, Request("agents", f"{site.url}/x"), proof=Proof()))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (failure.reason, type(failure)) == (Reason.CONNECT, Transient)
+    assert (
+        failure.detail
+        == "no connection to 127.0.0.1: this process may open no more files; raise its limit (ulimit -n)"
+    )
 
 
 async def test_a_server_without_tls_is_refused() -> None:
