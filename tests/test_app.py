@@ -78,7 +78,7 @@ def account(name: str, url: str, token: str = "token", interval: float = 20.0) -
     return Account(
         name=name,
         vendor="zendesk_talk",
-        polling=Polling(interval=interval, max_age=3 * interval, budget_share=1.0),
+        polling=Polling(interval=interval, max_age=60.0, budget_share=1.0),
         credentials=ZendeskCredentials(access_token=Secret(lambda: token, f"the token {token}")),
         options=ZendeskOptions(base_url=url, plan="enterprise_plus"),
     )
