@@ -74,11 +74,11 @@ async def vendor(*faults: Any) -> AsyncIterator[tuple[str, Faulty]]:
         yield urls["vendor"], faulty
 
 
-def account(name: str, url: str, token: str = "token", interval: float = 20.0) -> Account:
+def account(name: str, url: str, token: str = "token", interval: float = 20.0, max_age: float = 60.0) -> Account:
     return Account(
         name=name,
         vendor="zendesk_talk",
-        polling=Polling(interval=interval, max_age=60.0, budget_share=1.0),
+        polling=Polling(interval=interval, max_age=max_age, budget_share=1.0),
         credentials=ZendeskCredentials(access_token=Secret(lambda: token, f"the token {token}")),
         options=ZendeskOptions(base_url=url, plan="enterprise_plus"),
     )
@@ -220,7 +220,7 @@ async def test_the_page_is_served_before_any_vendor_has_answered() -> None:
 
 async def test_numbers_leave_the_page_of_themselves_when_the_vendor_dies() -> None:
     url = f"http://127.0.0.1:{(port := free_port())}"
-    async with running(config(account("acme", url, interval=1.0))) as stage:
+    async with running(config(account("acme", url, interval=1.0, max_age=3.0))) as stage:
         async with serve({"vendor": dialect()[1]}, ports={"vendor": port}):
             await stage.until(lambda page: WAITING.format("acme") in page)
         page = await stage.until(lambda page: WAITING.format("acme") not in page)
