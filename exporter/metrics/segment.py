@@ -114,7 +114,7 @@ def _sound(track: Track, values: Sequence[Any]) -> tuple[list[bytes], list[bytes
 def _cells(values: Sequence[Any]) -> list[bytes] | None:
     """Format all values in one call, each with its line end; None if any of them is no finite number."""
     try:
-        lines = _ENCODER.encode_lines(values)
+        lines = _ENCODER.encode_lines(list(values))  # of all but a list msgspec 0.22 never lets the iterator go
     except (TypeError, ValueError, OverflowError):
         return None
     figures = lines.translate(_FIGURES)

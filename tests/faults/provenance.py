@@ -136,7 +136,7 @@ class Told:
             }
 
     def _row(self, row: "Pairs") -> None:
-        fields = {name: value for name, value in row if isinstance(value, int | float) and abs(value) < 10**15}
+        fields = {name: value for name, value in row if isinstance(value, int | float) and abs(value) < 10**300}
         fields |= {
             name: float(value) for name, value in row if isinstance(value, str) and _NUMBER.fullmatch(value)
         }

@@ -1,3 +1,5 @@
+import gc
+import sys
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -114,6 +116,21 @@ def test_new_values_for_the_same_series_keep_their_labels_as_they_are() -> None:
     assert second.tracks[()] is first.tracks[()]
     assert third.tracks[()].prefixes[0] is first.tracks[()].prefixes[1]
     assert labels_of(third) == {("2",): 5, ("3",): 6}
+
+
+def test_what_a_column_was_rendered_with_is_let_go() -> None:
+    turns, column = 1_000, Column(["1", "2"], (1, 2.5))
+
+    def render() -> None:
+        for _ in range(turns):
+            segment(family("agent"), ACCOUNT, [column], Segment())
+
+    render()
+    gc.collect()
+    before = sys.getallocatedblocks()
+    render()
+    gc.collect()
+    assert sys.getallocatedblocks() - before < turns / 2
 
 
 def labels_of(done: Segment) -> dict[tuple[str, ...], float]:
