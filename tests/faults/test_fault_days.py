@@ -131,7 +131,7 @@ def totals(page: Page, account: str) -> dict[str, float]:
 @pytest.mark.ours_only("the plain exporter speaks Zendesk's dialect alone")
 async def test_fault_49_a_midnight(program: str, tmp_path: Path) -> None:
     """The same contact centre in five dialects: every total of the day falls, and no counter does."""
-    zone, speed = ZoneInfo("Europe/Berlin"), 8.0
+    zone, speed = ZoneInfo("Europe/Berlin"), 6.0
     wall = Wall(tmp_path / "wall", speed)
     turn = datetime(2026, 6, 16, tzinfo=zone)
     opens = turn - timedelta(minutes=3.5)
