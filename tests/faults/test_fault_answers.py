@@ -17,7 +17,7 @@ async def test_fault_01_a_page_for_people_where_json_is_due(trial: Trial) -> Non
         await trial.failed("content_type")
         await trial.failed("content_type", endpoint=QUEUES)
         await trial.aged_out()
-    await trial.recovered()  # after many failures in a row the pauses would be longer than anybody waits
+    await trial.recovered()  # else the pauses, after many failures in a row, take most of the time
     for body, kind in (
         (b"\xef\xbb\xbf<!DOCTYPE html>", "application/json"),  # the header alone decides nothing
         (b"Please log in", "text/html; charset=utf-8"),

@@ -35,7 +35,7 @@ async def test_fault_21_pages_that_lead_in_a_circle(trial: Trial) -> None:
         page = await trial.aged_out()
     assert page.sum("agents", account="sick") == 0
     assert len(trial.sick.asked) - asked < 100, "the circle was followed round and round"
-    await trial.recovered()  # after many failures in a row the pauses would be longer than anybody waits
+    await trial.recovered()  # else the pauses, after many failures in a row, take most of the time
     for address in ("https://elsewhere.example/x.json?page=2", "not an address", "http://[", "file:///etc/passwd"):
         with trial.fault(leading(lambda _, address=address: address), AGENTS):
             await trial.failed("origin", "paging")
